@@ -1,0 +1,38 @@
+# make help prints what there is to do.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+VENV_PYTHON := .venv/bin/python
+
+-include setup/setup.mk
+-include cluster/cluster.mk
+-include image/image.mk
+-include operator/operator.mk
+
+.PHONY: help lint test unit mpi demo format
+
+help:  ## print this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+lint: setup layers  ## format, lint, import layers, shell
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	shellcheck $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh$$' 2>/dev/null || true)
+
+format:  ## let ruff rewrite what it can
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+unit: setup  ## fast tests: no cluster, no mpirun
+	$(VENV_PYTHON) -m pytest tests/unit
+
+mpi: setup  ## real mpirun over ssh on loopback addresses
+	$(VENV_PYTHON) -m pytest tests/mpi
+
+test: lint images cluster  ## everything CI runs: unit, mpirun, API server, real cluster
+	$(MAKE) --no-print-directory chart-lint check-generated
+	cluster/kube load build/images/training.tar build/images/operator.tar
+	$(VENV_PYTHON) -m pytest tests -m "not chaos"
+
+demo: setup images  ## train on a real cluster and read the Dice score; DATA=… takes real cases
+	demo/run
