@@ -1,0 +1,41 @@
+"""Train a 3D U-Net on a Medical Segmentation Decathlon data set.
+
+The two flags --data_path and --output are enough.  The data set is checked, measured and
+prepared, a plan is made from it and from this machine, and training starts or goes on from
+the newest checkpoint.  Under mpirun every rank runs this same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from unet.errors import UnetError
+from unet.flags import add_training_flags, config_from
+from unet.run.comm import open_comm
+from unet.run.progress import write_summary
+from unet.run.quiet import import_tensorflow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's flags."""
+    add_training_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains; returns 0."""
+    config = config_from(args)
+    import_tensorflow()
+    comm = open_comm()
+    from unet.run.train import train
+
+    try:
+        train(config, comm)
+    except UnetError as error:
+        if comm.rank == 0:
+            write_summary({
+                "kind": "train", "code": int(error.code), "cause": error.found,
+                "where": error.where, "remedy": error.remedy, "rank": 0,
+            })  # fmt: skip
+        raise
+    comm.shutdown()
+    return 0
