@@ -1,0 +1,1 @@
+"""From dataset.json to patches: read, check, split, prepare once, sample."""

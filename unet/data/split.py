@@ -1,0 +1,154 @@
+"""Which case trains, validates and tests.
+
+`course` is the split of Intel's course (seed 816: 411, 36 and 37 of 484 cases), kept exactly
+so that figures compare; `random` sets a fraction aside; `kfold` lets every case validate once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unet.data.atomic import write_text
+from unet.data.msd import Dataset
+from unet.errors import DataError, DiskError, UsageError
+
+Scheme = Literal["random", "course", "kfold"]
+
+COURSE_SEED = 816
+COURSE_TRAIN_FRACTION = 0.85  # --train_test_split
+COURSE_VALIDATION_FRACTION = 0.5  # --validate_test_split, of the rest
+
+
+class Split(BaseModel):
+    """Case ids by use; no case is in two of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...] = ()
+    scheme: str
+
+    def without(self, cases: frozenset[str]) -> Split:
+        """The split less the cases that preflight has quarantined.
+
+        Raises:
+            DataError: no training case is left.
+        """
+        kept = {
+            use: tuple(c for c in getattr(self, use) if c not in cases)
+            for use in ("training", "validation", "test")
+        }
+        _require_training(len(kept["training"]), len(kept["validation"]))
+        return self.model_copy(update=kept)
+
+
+def make_split(
+    dataset: Dataset,
+    scheme: Scheme = "random",
+    *,
+    seed: int = COURSE_SEED,
+    validation_fraction: float = 0.15,
+    fold: int = 0,
+    folds: int = 5,
+    course_fractions: tuple[float, float] = (COURSE_TRAIN_FRACTION, COURSE_VALIDATION_FRACTION),
+) -> Split:
+    """Splits the data set's training cases; the same arguments give the same split.
+
+    Args:
+        dataset: its order of cases matters.
+        scheme: see the module's docstring.
+        seed: of the permutation; `course` always takes the course's own, 816.
+        validation_fraction: of the cases, at least one; `random` only.
+        fold: 0 to folds - 1, the part that validates; `kfold` only.
+        folds: number of parts; `kfold` only.
+        course_fractions: of all cases for training, of the rest for validation; `course` only.
+
+    Raises:
+        UsageError: the fraction or fold makes no sense.
+        DataError: there are too few cases.
+    """
+    ids = [case.id for case in dataset.cases]
+    # The course calls np.random.seed(816) and permutes; RandomState is the same generator
+    # without touching the global one.
+    seed = COURSE_SEED if scheme == "course" else seed
+    order = [ids[i] for i in np.random.RandomState(seed).permutation(len(ids))]
+    if scheme == "course":
+        first = int(len(order) * course_fractions[0])
+        second = first + int((len(order) - first) * course_fractions[1])
+        parts = order[:first], order[first:second], order[second:]
+    elif scheme == "kfold":
+        parts = _fold(order, fold, folds)
+    else:
+        parts = _fraction(order, validation_fraction)
+    training, validation, test = (tuple(part) for part in parts)
+    _require_training(len(training), len(validation))
+    return Split(training=training, validation=validation, test=test, scheme=scheme)
+
+
+def save_split(split: Split, dataset: Dataset, folder: Path) -> None:
+    """Writes split.json and, for people, train.csv, validate.csv and test.csv.
+
+    Raises:
+        DiskError: `folder` cannot be written.
+    """
+    uses = {"train": split.training, "validate": split.validation, "test": split.test}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, ids in uses.items():
+            table = io.StringIO()
+            writer = csv.writer(table, lineterminator="\n")
+            writer.writerow(["case", "image", "label"])
+            for case in (dataset.case(case_id) for case_id in ids):
+                writer.writerow([case.id, str(case.image), str(case.label or "")])
+            write_text(folder / f"{name}.csv", table.getvalue())
+        write_text(folder / "split.json", split.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise DiskError.from_os(folder, error) from error
+
+
+def load_split(file: Path) -> Split:
+    """Reads split.json.
+
+    Raises:
+        DataError: it is missing or not a split.
+    """
+    try:
+        return Split.model_validate_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        remedy = "train first, or give the run folder that holds it"
+        raise DataError(str(file), error.strerror or str(error), remedy) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "content"
+        raise DataError(f"{file}: {field}", first["msg"], "restore the file") from None
+
+
+def _fold(order: list[str], fold: int, folds: int) -> tuple[list[str], list[str], list[str]]:
+    if folds < 2 or folds > len(order):
+        remedy = f"use 2 to {len(order)} folds" if len(order) > 1 else "add cases"
+        raise UsageError("--folds", f"{folds} for {len(order)} cases", remedy)
+    if not 0 <= fold < folds:
+        raise UsageError("--fold", str(fold), f"use 0 to {folds - 1}")
+    validation = order[fold::folds]
+    return [c for i, c in enumerate(order) if i % folds != fold], validation, []
+
+
+def _fraction(order: list[str], fraction: float) -> tuple[list[str], list[str], list[str]]:
+    if not 0 <= fraction < 1:
+        raise UsageError("--validation-fraction", str(fraction), "use a number from 0 to below 1")
+    count = max(1, round(len(order) * fraction)) if fraction > 0 else 0
+    return order[count:], order[:count], []
+
+
+def _require_training(training: int, validation: int) -> None:
+    if training > 0:
+        return
+    found = f"no training case left after the split ({validation} for validation)"
+    raise DataError("dataset.json: training", found, "add cases; at least two are needed")
