@@ -1,0 +1,22 @@
+"""What this process really has."""
+
+import os
+
+from unet.planning.machine import this_machine, usable_cores
+
+
+def test_omp_num_threads_sets_the_threads():
+    assert usable_cores({"OMP_NUM_THREADS": "7"}) == 7
+
+
+def test_without_it_the_cores_of_this_process_count():
+    assert 1 <= usable_cores({}) <= len(os.sched_getaffinity(0))
+    assert usable_cores({"OMP_NUM_THREADS": "many"}) == usable_cores({})
+
+
+def test_bfloat16_is_read_from_the_cpu_flags(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor: 0\nflags\t\t: fpu avx512_bf16 sse\n")
+    assert this_machine(cpuinfo).bfloat16
+    cpuinfo.write_text("processor: 0\nflags\t\t: fpu sse\n")
+    assert not this_machine(cpuinfo).bfloat16

@@ -1,0 +1,1 @@
+"""From fingerprint, memory, cores and deadline to a plan, with its reasons."""
