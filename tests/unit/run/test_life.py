@@ -1,0 +1,160 @@
+"""A whole run: stopped, damaged and resumed, it ends where the undisturbed one does."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import tiny
+
+from unet.errors import NumericError, PeerLostError, Terminated, UsageError
+from unet.network.bundle import load_bundle
+from unet.run import train as module
+from unet.run.comm import Solo
+from unet.run.step import Trainer
+from unet.run.threads import use_threads
+from unet.run.train import train
+
+use_threads(1)  # before TensorFlow's first operation in this process
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.write_dataset(tmp_path_factory.mktemp("life") / "data")
+
+
+def weights(run):
+    return load_bundle(run).weights
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    run = tiny.make_run(data, tmp_path_factory.mktemp("undisturbed"))
+    train(tiny.train_config(data, run), Solo())
+    return weights(run)
+
+
+def assert_same(run, expected):
+    found = weights(run)
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def during_step(monkeypatch, number, act):
+    """Runs `act(image)` before a step, counted from 1 over this test."""
+    plain, count = Trainer.step, [0]
+
+    def step(self, image, target, rate, stop):
+        count[0] += 1
+        if count[0] == number:
+            act()
+        return plain(self, image, target, rate, stop)
+
+    monkeypatch.setattr(Trainer, "step", step)
+
+
+def test_terminated_in_mid_epoch_it_resumes_to_the_same_weights(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    plain = Trainer.step
+
+    def step(self, image, target, rate, stop):
+        result = plain(self, image, target, rate, stop)
+        step.count += 1
+        if step.count == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    step.count = 0
+    monkeypatch.setattr(Trainer, "step", step)
+    with pytest.raises(Terminated) as caught:
+        train(tiny.train_config(data, run), Solo())
+    assert caught.value.code == 143
+    assert "event=checkpoint epoch=1 step=7 path=checkpoints/000007" in capsys.readouterr().out
+    train(tiny.train_config(data, run), Solo())
+    assert "event=resume epoch=1 step=7 from=checkpoints/000007" in capsys.readouterr().out
+    assert_same(run, undisturbed)
+
+
+def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    config = tiny.train_config(data, run, checkpoint_minutes=1e-9)  # one after every step
+
+    class Crash(Exception):
+        pass
+
+    def crash():
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        during_step(patch, 7, crash)
+        with pytest.raises(Crash):
+            train(config, Solo())
+    newest = run / "checkpoints" / "000006" / "state.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    capsys.readouterr()
+    train(config, Solo())
+    said = capsys.readouterr().out
+    assert "event=warning" in said
+    assert "from=checkpoints/000005" in said
+    assert_same(run, undisturbed)
+
+
+def test_newer_attempt_stops_the_older_one_with_13(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run")
+    during_step(monkeypatch, 2, lambda: (run / "fence").write_text("2\n"))
+    with pytest.raises(PeerLostError) as caught:
+        train(tiny.train_config(data, run, attempt=1), Solo())
+    assert caught.value.code == 13
+    assert [p.name for p in (run / "checkpoints").iterdir()] == ["000000"]
+
+
+def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path, capsys):
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    train(tiny.train_config(data, run), Solo())
+    with pytest.raises(UsageError, match=r"--seed: 3, but .* was written with 816"):
+        train(tiny.train_config(data, run, seed=3), Solo())
+    capsys.readouterr()
+    train(tiny.train_config(data, run, seed=3, resume="never"), Solo())
+    said = capsys.readouterr().out
+    assert "event=resume" not in said
+    assert "epoch=1/1" in said
+
+
+def test_plan_of_other_regions_is_refused(tmp_path):
+    run = tiny.make_run(tiny.write_dataset(tmp_path / "one"), tmp_path / "run")
+    other = tiny.write_dataset(tmp_path / "two", labels=2)
+    (run / "fingerprint.json").unlink()
+    with pytest.raises(UsageError, match=r"plan\.json: made for other regions"):
+        train(tiny.train_config(other, run), Solo())
+
+
+def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
+    data, tmp_path, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    spoilt = []
+    plain = module.Feed.batches
+
+    def batches(self, epoch, steps, first=0):
+        for index, batch in enumerate(plain(self, epoch, steps, first), start=first):
+            if index >= 1:
+                batch.image[:] = np.nan
+                spoilt.extend(batch.cases)
+            yield batch
+
+    monkeypatch.setattr(module.Feed, "batches", batches)
+    with pytest.raises(NumericError) as caught:
+        train(tiny.train_config(data, run), Solo())
+    said = capsys.readouterr().out
+    assert caught.value.code == 11
+    assert said.count("event=nan") == 12
+    assert [line for line in said.splitlines() if line.startswith("event=rollback")] == [
+        f"event=rollback number={n} rate_factor={0.5**n}" for n in (1, 2, 3)
+    ]
+    for case in set(spoilt):
+        assert case in caught.value.found

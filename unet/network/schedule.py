@@ -1,0 +1,31 @@
+"""Learning rate as a pure function of the fraction of training done."""
+
+from __future__ import annotations
+
+import math
+
+WARM_UP = 0.04  # fraction of training spent rising linearly to the peak
+FLOOR = 0.01  # the cosine ends at this share of the peak
+REFERENCE_BATCH = 8  # the global batch for which the base rates were chosen
+LARGEST_FACTOR = 2.0  # beyond it larger batches stop paying
+
+
+def peak_rate(base: float, global_batch: int) -> float:
+    """Scales the base rate by the square root of the global batch.
+
+    The square-root rule suits adaptive optimisers (their update's noise falls with the
+    root of the batch); the factor is capped since very large batches of patches gain nothing.
+    """
+    return base * min(math.sqrt(global_batch / REFERENCE_BATCH), LARGEST_FACTOR)
+
+
+def rate_at(peak: float, fraction: float) -> float:
+    """Linear warm-up, then half a cosine down to ``FLOOR * peak``.
+
+    Args:
+        fraction: of all steps, 0 at the first and 1 after the last.
+    """
+    if fraction < WARM_UP:
+        return peak * max(fraction, 1e-4) / WARM_UP
+    done = min((fraction - WARM_UP) / (1 - WARM_UP), 1.0)
+    return peak * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))

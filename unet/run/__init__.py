@@ -1,0 +1,1 @@
+"""The life of a run: ranks, the training loop, checkpoints, progress."""

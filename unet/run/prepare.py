@@ -1,0 +1,161 @@
+"""From a data set to a plan and prepared cases; every step leaves a file in the run folder.
+
+dataset.json → preflight → split → fingerprint → plan → preprocess → cache.  All ranks take
+part in reading; rank 0 decides and the others follow what it wrote into the run folder's
+files through `Comm`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unet.config import TrainConfig
+from unet.data.atomic import write_text
+from unet.data.cache import Cache
+from unet.data.fingerprint import Fingerprint, compute_fingerprint
+from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
+from unet.data.split import Split, make_split, save_split
+from unet.data.target import Target, make_target
+from unet.errors import DataError, DiskError, UsageError
+from unet.planning.machine import this_machine
+from unet.planning.plan import Plan, make_plan
+from unet.run.comm import Comm
+from unet.run.probe import refine
+from unet.run.progress import Reporter
+from unet.run.resume import adapted
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that the training loop needs to know of the data."""
+
+    dataset: Dataset
+    split: Split
+    fingerprint: Fingerprint
+    plan: Plan
+    cache: Cache
+
+
+def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> Prepared:
+    """Runs every stage that has not left its file yet.
+
+    Raises:
+        DataError, UsageError, DiskError, MemoryShortError: as the stages do.
+    """
+    dataset, split, fingerprint, plan = _planned(config, comm, reporter)
+    cache = Cache(config.cache or config.output / "cache", dataset, plan.recipe)
+    began = time.monotonic()
+    cache.prepare(
+        [*split.training, *split.validation], comm.rank, comm.size,
+        lambda done, total: reporter.stage("preprocess", done, total, began),
+    )  # fmt: skip
+    comm.barrier()
+    return Prepared(dataset, split, fingerprint, plan, cache)
+
+
+def plan_only(config: TrainConfig, comm: Comm, reporter: Reporter) -> Plan:
+    """The plan, and its files in the run folder; prepares no case."""
+    try:
+        config.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError.from_os(config.output, error) from error
+    return _planned(config, comm, reporter)[3]
+
+
+def _planned(
+    config: TrainConfig, comm: Comm, reporter: Reporter
+) -> tuple[Dataset, Split, Fingerprint, Plan]:
+    dataset = load_dataset(config.data_path)
+    channels = pick_channels(dataset, config.channels)
+    target = make_target(dataset, config.region, config.labels)
+    run = config.output
+    saved = _read_plan(run)
+    fingerprint, bad = _read_all(config, dataset, channels, comm, reporter)
+    split = make_split(
+        dataset, config.split, seed=config.seed, validation_fraction=config.validation_fraction,
+        fold=config.fold, folds=config.folds, course_fractions=config.course_fractions,
+    ).without(bad)  # fmt: skip
+    if saved is not None:
+        _require_same_work(run / "plan.json", saved, channels, target)
+        plan = adapted(saved, config, comm.size)
+    else:
+        plan = _decide(config, fingerprint, target, split, comm, reporter)
+    if comm.rank == 0:
+        save_split(split, dataset, run)
+        _write(run / "fingerprint.json", fingerprint.model_dump_json(indent=1))
+        _write(run / "plan.json", plan.model_dump_json(indent=1))
+    reporter.event(
+        "plan", patch_size=",".join(map(str, plan.patch_size)), batch_size=plan.batch_size,
+        global_batch_size=plan.global_batch_size, memory_bytes=plan.memory_bytes,
+        epochs=plan.epochs, precision=plan.precision,
+    )  # fmt: skip
+    return dataset, split, fingerprint, plan
+
+
+def _read_plan(run: Path) -> Plan | None:
+    file = run / "plan.json"
+    try:
+        return Plan.model_validate_json(file.read_text()) if file.is_file() else None
+    except ValueError as error:
+        raise DataError(str(file), "not a plan", "remove it; it is made again") from error
+
+
+def _require_same_work(file: Path, plan: Plan, channels: Sequence[int], target: Target) -> None:
+    """Refuses a plan that was made for other channels or regions."""
+    remedy = "give the same --channels and --region, or another --output"
+    if plan.recipe.channels != tuple(channels):
+        found = f"made for channels {plan.recipe.channels}, not {tuple(channels)}"
+        raise UsageError(str(file), found, remedy)
+    if plan.target != target:
+        names = " and ".join(", ".join(t.names) for t in (plan.target, target))
+        raise UsageError(str(file), f"made for other regions ({names})", remedy)
+
+
+def _read_all(
+    config: TrainConfig, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
+) -> tuple[Fingerprint, frozenset[str]]:
+    """Preflight and fingerprint in one pass, sharded over ranks."""
+    file = config.output / "fingerprint.json"
+    if file.is_file():
+        fingerprint = Fingerprint.model_validate_json(file.read_text())
+        if fingerprint.channels == tuple(channels) and fingerprint.dataset == dataset.name:
+            known = {case.case for case in fingerprint.cases}
+            return fingerprint, frozenset(case.id for case in dataset.cases) - known
+    began = time.monotonic()
+    mine = run_preflight(
+        dataset, channels=channels, rank=comm.rank, size=comm.size,
+        on_progress=lambda done, total: reporter.stage("preflight", done, total, began),
+    )  # fmt: skip
+    shares = [Preflight.model_validate_json(t) for t in comm.gather_objects(mine.model_dump_json())]
+    whole = merge(shares)
+    if comm.rank == 0:
+        save_quarantine(whole, config.output)
+    whole.require(config.max_bad_cases)
+    sound = [facts.case for facts in whole.facts]
+    return compute_fingerprint(dataset, sound, channels, known=whole.facts), whole.bad_cases
+
+
+def _decide(
+    config: TrainConfig, fingerprint: Fingerprint, target: Target, split: Split, comm: Comm,
+    reporter: Reporter,
+) -> Plan:  # fmt: skip
+    """Rank 0 plans and measures; the others receive its plan."""
+    text = None
+    if comm.rank == 0:
+        plan = make_plan(fingerprint, target, config, this_machine(), split.training, comm.size)
+        plan = refine(plan, config, fingerprint, split.training)
+        for reason in plan.reasons:
+            reporter.event("reason", text=reason)
+        text = plan.model_dump_json()
+    return Plan.model_validate_json(str(comm.gather_objects(text)[0]))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_text(file, text + "\n")
+    except OSError as error:
+        raise DiskError.from_os(file, error) from error

@@ -1,0 +1,110 @@
+"""Measures what cannot be computed: seconds of a step and peak memory, in a child process.
+
+A child, because only a fresh process has a peak of its own, and because one that needs too
+much is killed alone.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from unet.config import TrainConfig
+from unet.data.feed import PREFETCH
+from unet.data.fingerprint import Fingerprint
+from unet.planning.plan import Measured, Plan, Shape
+from unet.run.comm import Solo
+from unet.run.heap import keep_freed_memory
+from unet.run.step import Trainer
+from unet.run.threads import use_threads
+
+STEPS = 3  # timed after one that traces and warms up
+PATIENCE = 300.0  # seconds a probe may take before it counts as unfit
+
+
+def measure(shape: Shape) -> Measured | None:
+    """Runs a probe in a child process; None when it failed, was killed or took too long."""
+    command = [sys.executable, "-m", "unet.run.probe", shape.model_dump_json()]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode:
+        return None
+    return Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
+
+
+def run(shape: Shape) -> Measured:
+    """Takes a few steps on random data in this process."""
+    keep_freed_memory()
+    use_threads(shape.threads)
+    trainer = Trainer(shape, Solo(), seed=0)
+    rng = np.random.default_rng(0)
+    size = (shape.batch_size, *shape.patch_size)
+    image = rng.standard_normal((*size, shape.network.channels), dtype=np.float32)
+    target = np.zeros((*size, shape.network.outputs), np.uint8)
+    target[..., 0] = 1
+    seconds = []
+    for _ in range(STEPS + 1):
+        began = time.perf_counter()
+        trainer.step(image, target, 1e-4, stop=False)
+        seconds.append(time.perf_counter() - began)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Measured(step_seconds=min(seconds[1:]), peak_bytes=peak)
+
+
+def refine(
+    plan: Plan, config: TrainConfig, fingerprint: Fingerprint, training: Sequence[str]
+) -> Plan:
+    """Replaces the plan's priors for time and memory by measured values.
+
+    The faster of float32 and bfloat16 is taken where the CPU has the latter and the user
+    leaves it open.  With a time budget the number of epochs follows the measured step.
+    """
+    precisions = [plan.precision]
+    if config.precision == "auto" and plan.precision == "bfloat16":
+        precisions.append("float32")
+    found: dict[str, Measured] = {}
+    for precision in precisions:
+        result = measure(_shape(plan, precision))
+        if result is not None:
+            found[precision] = result
+    if not found:
+        return plan
+    best = min(found, key=lambda name: found[name].step_seconds)
+    step = found[best].step_seconds
+    memory = found[best].peak_bytes + host_bytes(plan, fingerprint, training)
+    reasons = (
+        *plan.reasons,
+        *(f"{name}: {m.step_seconds:.2f} s a step" for name, m in found.items()),
+        f"peak memory {memory / 2**30:.1f} GiB of {plan.memory_limit_bytes / 2**30:.1f} GiB",
+    )
+    return plan.model_copy(update={
+        "precision": best, "step_seconds": step, "epoch_seconds": step * plan.steps_per_epoch,
+        "memory_bytes": int(memory), "measured": True, "reasons": reasons,
+    })  # fmt: skip
+
+
+def host_bytes(plan: Plan, fingerprint: Fingerprint, training: Sequence[str]) -> float:
+    """Memory of batches made ahead and of the largest volume during validation."""
+    voxels = plan.batch_size * math.prod(plan.patch_size)
+    batches = (PREFETCH + 1) * voxels * (4 * plan.network.channels + plan.network.outputs)
+    largest = max(math.prod(case.cropped_shape) for case in fingerprint.cases)
+    return batches + largest * 4.0 * (3 * plan.network.outputs + 1)
+
+
+def _shape(plan: Plan, precision: str) -> Shape:
+    return Shape(
+        network=plan.network, patch_size=plan.patch_size, batch_size=plan.batch_size,
+        activation=plan.target.activation, threads=plan.threads, precision=precision,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(run(Shape.model_validate_json(sys.argv[1])).model_dump_json())
