@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from balls import AFFINE, SHAPE, make_about, some_weights
+
+from unet.data.target import Target
+from unet.data.volume import Volume
+from unet.errors import UsageError
+from unet.network.bundle import load_bundle, save_bundle
+from unet.network.model import NetworkSpec
+from unet.result import backends
+from unet.result.backends import windows_at_once
+from unet.result.infer import Predictor, activate, window_size
+
+
+def volume(seed=0):
+    array = np.random.default_rng(seed).normal(100, 20, (*SHAPE, 1)).astype(np.float32)
+    return Volume(array=array, affine=AFFINE, spacing=(1.0, 1.5, 2.0))
+
+
+@pytest.mark.parametrize("normalisation", ["instance", "batch"])
+def test_both_engines_give_the_same_probabilities(tmp_path, normalisation):
+    about = make_about(normalisation=normalisation)
+    weights = [np.abs(w) for w in some_weights(about.plan.network)]
+    save_bundle(tmp_path / "m.hdf5", about, weights)
+    bundle = load_bundle(tmp_path / "m.hdf5")
+    answers = [
+        Predictor(bundle, backend=name).probabilities(volume())
+        for name in ("openvino", "tensorflow")
+    ]
+    assert answers[0].shape == (*SHAPE, 1)
+    np.testing.assert_allclose(*answers, atol=1e-4)
+
+
+def test_the_answer_does_not_depend_on_how_the_file_is_turned(bundle):
+    predictor = Predictor(bundle, backend="tensorflow")
+    straight = volume()
+    flipped = Volume(
+        array=straight.array[::-1].copy(),
+        affine=AFFINE
+        @ np.array([[-1, 0, 0, SHAPE[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]),
+        spacing=straight.spacing,
+    )
+    np.testing.assert_allclose(
+        predictor.probabilities(straight), predictor.probabilities(flipped)[::-1], atol=1e-5
+    )
+
+
+def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(bundle):
+    plain = Predictor(bundle, backend="tensorflow").probabilities(volume())
+    mirrored = Predictor(bundle, backend="tensorflow", mirror=True).probabilities(volume())
+    assert not np.array_equal(plain, mirrored)
+    assert mirrored.min() >= 0
+    assert mirrored.max() <= 1
+
+
+def test_a_named_engine_that_is_not_installed_is_an_error_and_auto_falls_back(monkeypatch):
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="not installed"):
+        backends.choose_backend("openvino")
+    assert backends.choose_backend("auto") == "tensorflow"
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(1 << 40, 4), (1, 1), (1000 << 20, 2)])
+def test_windows_at_once_follow_memory_and_threads(memory, expected):
+    batch = windows_at_once("openvino", (96, 96, 96), 16, 4, memory)
+    assert batch == expected
+
+
+class TestActivation:
+    def test_softmax_is_a_distribution_even_for_large_logits(self):
+        target = Target(regions=(), exclusive=True)
+        logits = np.array([[1e4, 0.0, -1e4], [1.0, 2.0, 3.0]], np.float32)
+        answer = activate(logits.copy(), target)
+        np.testing.assert_allclose(answer.sum(-1), 1, rtol=1e-6)
+        np.testing.assert_allclose(
+            answer[1], np.exp(logits[1]) / np.exp(logits[1]).sum(), rtol=1e-5
+        )
+
+    def test_sigmoid_has_its_closed_form_and_no_overflow(self):
+        target = Target(regions=(), exclusive=False)
+        with np.errstate(all="raise"):
+            answer = activate(np.array([-1e4, -2.0, 0.0, 2.0, 1e4], np.float32), target)
+        expected = [0, 1 / (1 + np.exp(2)), 0.5, 1 / (1 + np.exp(-2)), 1]
+        np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
+class TestWindowSize:
+    patch = (16, 32, 16)
+
+    def spec(self, normalisation):
+        return NetworkSpec(
+            channels=1, outputs=1, filters=(4, 8, 16), strides=((2, 2, 2),) * 2,
+            normalisation=normalisation,
+        )  # fmt: skip
+
+    def test_instance_norm_keeps_the_patch_of_the_training(self):
+        assert window_size(self.spec("instance"), self.patch, (200, 200, 200)) == self.patch
+
+    def test_batch_norm_grows_towards_the_volume_in_steps_the_network_can_halve(self):
+        assert window_size(self.spec("batch"), self.patch, (35, 17, 300)) == (36, 32, 128)

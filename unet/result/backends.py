@@ -1,0 +1,155 @@
+"""What runs the network on a batch of windows: OpenVINO or TensorFlow, one interface.
+
+OpenVINO is the default where it is installed: it was the faster on every processor
+measured (bench/inference.py; docs/evaluation.md has the figures).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from typing import Literal, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from unet.errors import UsageError
+
+EngineName = Literal["openvino", "tensorflow"]
+BackendName = Literal["auto", "openvino", "tensorflow"]
+
+WIDE_TENSORS = {"openvino": 4.2, "tensorflow": 8.0}
+"""Full-resolution tensors of the first level's width alive at the peak of one window.
+
+Measured for 16 and 32 filters at 64 and 96 voxels a side: 4.0 to 4.1 under OpenVINO.
+"""
+
+
+class Backend(Protocol):
+    """Runs a network on windows."""
+
+    name: str
+    batch: int
+    """Windows it takes at once without exceeding the memory or idling a thread."""
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """float32 [N, d, h, w, C] → logits float32 [N, d, h, w, K], N ≤ batch."""
+        ...
+
+
+class TensorFlowBackend:
+    """The network as trained, traced once for all batch sizes."""
+
+    name = "tensorflow"
+
+    def __init__(self, model: keras.Model, batch: int = 1) -> None:
+        self.batch = batch
+        self._run = tf.function(
+            lambda windows: model(windows, training=False), reduce_retracing=True
+        )
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """See `Backend`."""
+        return self._run(tf.constant(windows, tf.float32)).numpy()
+
+
+class OpenVinoBackend:
+    """The network compiled for this processor; each window runs in a stream of its own.
+
+    A stream per thread costs less processor time than all threads on one window, which
+    must wait for each other at every layer.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self, model: keras.Model, window: tuple[int, int, int], *, threads: int, batch: int,
+        bfloat16: bool = False,
+    ) -> None:  # fmt: skip
+        import openvino
+
+        graph = to_openvino(model, window)
+        self.batch = batch
+        compiled = openvino.Core().compile_model(
+            graph,
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": batch,
+                "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            },
+        )
+        self._requests = [compiled.create_infer_request() for _ in range(batch)]
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """See `Backend`."""
+        requests = self._requests[: len(windows)]
+        # Contiguous float32 is read where it lies, not copied.
+        for request, window in zip(requests, windows, strict=True):
+            request.start_async({0: np.ascontiguousarray(window[None])}, share_inputs=True)
+        for request in requests:
+            request.wait()
+        return np.concatenate([request.get_output_tensor(0).data for request in requests])
+
+
+def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> object:
+    """Converts a network for windows of one size, batch 1: an `openvino.Model`."""
+    import openvino
+
+    shape = (1, *window, model.input_shape[-1])
+    function = tf.function(
+        lambda windows: model(windows, training=False),
+        input_signature=[tf.TensorSpec(shape, tf.float32, name="windows")],
+    )
+    return openvino.convert_model(function.get_concrete_function())
+
+
+def choose_backend(wanted: BackendName) -> EngineName:
+    """The engine to use; `auto` takes OpenVINO where it is installed.
+
+    Raises:
+        UsageError: if OpenVINO is asked for by name and not installed.
+    """
+    installed = importlib.util.find_spec("openvino") is not None
+    if wanted == "auto":
+        return "openvino" if installed else "tensorflow"
+    if wanted == "openvino" and not installed:
+        remedy = "pip install openvino, or give --backend tensorflow"
+        raise UsageError("--backend openvino", "OpenVINO is not installed", remedy)
+    return wanted
+
+
+def make_backend(
+    name: EngineName,
+    model: keras.Model,
+    window: tuple[int, int, int],
+    *,
+    filters: int,
+    threads: int,
+    memory_bytes: int,
+    bfloat16: bool = False,
+) -> Backend:
+    """Makes an engine that takes as many windows at once as threads and memory allow.
+
+    Args:
+        name: which one.
+        model: [N, d, h, w, C] → logits [N, d, h, w, K].
+        window: size of the windows in voxels.
+        filters: feature maps at full resolution, for the estimate of memory.
+        threads: to run with.
+        memory_bytes: that may be taken now.
+        bfloat16: whether OpenVINO computes in bfloat16; TensorFlow follows the model.
+    """
+    batch = windows_at_once(name, window, filters, threads, memory_bytes)
+    if name == "openvino":
+        return OpenVinoBackend(model, window, threads=threads, batch=batch, bfloat16=bfloat16)
+    return TensorFlowBackend(model, batch)
+
+
+def windows_at_once(
+    backend: EngineName, window: tuple[int, int, int], filters: int, threads: int, memory_bytes: int
+) -> int:
+    """Windows that fit into half of the free memory, one per thread at most."""
+    each = WIDE_TENSORS[backend] * filters * math.prod(window) * 4
+    return int(max(1, min(threads, memory_bytes // 2 // each)))

@@ -1,0 +1,130 @@
+"""Removing small pieces of a prediction, by a rule chosen on the validation cases.
+
+A rule is kept only if it raises the validation cases' mean Dice; it is saved beside the
+model and applied to every later prediction.  Which rule would have given which Dice is
+counted per case while it is scored (`candidate_dice`), so the choice needs no image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy import ndimage
+
+from unet.data.atomic import write_text
+from unet.errors import DataError, DiskError
+
+FILE = "postprocess.json"
+LEAST_GAIN = 0.001
+"""Of mean Dice; below it a rule is noise and would only hide small lesions."""
+
+KEEP_ALL = "keep all"
+LARGEST = "largest component"
+MIN_VOXELS = (10, 30, 100, 300, 1000)
+CANDIDATES = (KEEP_ALL, LARGEST, *(f"at least {n} voxels" for n in MIN_VOXELS))
+
+
+class Postprocess(BaseModel):
+    """The rule of each region, one of `CANDIDATES`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: dict[str, str] = {}
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every piece of every region is kept."""
+        return all(rule == KEEP_ALL for rule in self.rules.values())
+
+    def apply(self, masks: np.ndarray, regions: Sequence[str]) -> np.ndarray:
+        """Removes pieces: bool [X, Y, Z, R] → bool [X, Y, Z, R]."""
+        if self.changes_nothing:
+            return masks
+        result = np.zeros_like(masks)
+        for index, region in enumerate(regions):
+            labels, sizes = _components(masks[..., index])
+            result[..., index] = _kept(sizes, self.rules.get(region, KEEP_ALL))[labels]
+        return result
+
+    def __str__(self) -> str:
+        kept = {region: rule for region, rule in self.rules.items() if rule != KEEP_ALL}
+        return "; ".join(f"{region}: {rule}" for region, rule in kept.items()) or "none"
+
+
+def candidate_dice(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Dice under each of `CANDIDATES` of one region, bool [X, Y, Z] both."""
+    labels, sizes = _components(prediction)
+    shared = np.bincount(labels[truth], minlength=len(sizes))
+    true_size = int(np.count_nonzero(truth))
+    result = {}
+    for rule in CANDIDATES:
+        kept = _kept(sizes, rule)
+        total = int(sizes[kept].sum()) + true_size
+        result[rule] = 2 * int(shared[kept].sum()) / total if total else 1.0
+    return result
+
+
+def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
+    """The rule of each region with the highest mean Dice over the cases.
+
+    Args:
+        cases: for each case, region → rule → Dice (`candidate_dice`).
+    """
+    rules = {}
+    for region in cases[0] if cases else ():
+        means = {
+            rule: float(np.mean([case[region][rule] for case in cases])) for rule in CANDIDATES
+        }
+        best = max(CANDIDATES, key=lambda rule: means[rule])
+        rules[region] = best if means[best] >= means[KEEP_ALL] + LEAST_GAIN else KEEP_ALL
+    return Postprocess(rules=rules)
+
+
+def load_postprocess(model_file: Path) -> Postprocess:
+    """The rules saved beside a model file; none if there is no such file.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    file = model_file.with_name(FILE)
+    try:
+        return Postprocess.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Postprocess()
+    except (OSError, ValidationError) as error:
+        found = " ".join(str(error).split())[:200]
+        raise DataError(str(file), found, "remove it, then evaluate the validation cases") from None
+
+
+def save_postprocess(model_file: Path, chosen: Postprocess) -> None:
+    """Writes the rules beside the model file.
+
+    Raises:
+        DiskError: they cannot be written.
+    """
+    file = model_file.with_name(FILE)
+    try:
+        write_text(file, chosen.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise DiskError.from_os(file, error) from error
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """26-connected components and their sizes; label 0, the outside, has size 0."""
+    labels, count = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return labels, sizes
+
+
+def _kept(sizes: np.ndarray, rule: str) -> np.ndarray:
+    """Whether each component is kept: bool [labels]."""
+    kept = sizes > 0
+    if rule == LARGEST and kept.any():
+        return np.arange(len(sizes)) == sizes.argmax()
+    if rule in CANDIDATES[2:]:
+        return kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
+    return kept

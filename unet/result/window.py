@@ -1,0 +1,180 @@
+"""Gaussian-weighted sliding windows over one volume: numpy only, any predictor.
+
+Windows lie on a grid of evenly spread starts (nnU-Net's `compute_steps`), so the
+last window never overlaps its neighbour more than the others do.  Because the
+grid is a product of three axes and the Gaussian is separable, the sum of all
+weights is separable too: three vectors take the place of a weight volume.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+Predict = Callable[[np.ndarray], np.ndarray]
+"""float32 [N, d, h, w, C] → float32 [N, d, h, w, K], logits."""
+
+PAD_VALUE = 0.0
+"""What surrounds a volume smaller than the patch: the mean of the body after z-scoring."""
+
+GAUSSIAN_SIGMA = 1 / 8
+"""Standard deviation as a share of the patch's edge (nnU-Net)."""
+
+
+def window_starts(
+    shape: Sequence[int], patch: Sequence[int], overlap: float = 0.5
+) -> tuple[tuple[int, ...], ...]:
+    """First indices of the windows along each axis.
+
+    Args:
+        shape: size of the volume in voxels, per axis.
+        patch: size of a window; an axis shorter than it has the one start 0.
+        overlap: least share of a window that its neighbour covers, 0 ≤ overlap < 1.
+
+    Raises:
+        ValueError: if `overlap` lies outside [0, 1).
+    """
+    if not 0 <= overlap < 1:
+        raise ValueError(f"overlap must be at least 0 and below 1, not {overlap}")
+    return tuple(_axis_starts(n, p, overlap) for n, p in zip(shape, patch, strict=True))
+
+
+def gaussian(patch: Sequence[int], sigma: float = GAUSSIAN_SIGMA) -> np.ndarray:
+    """Weight of each voxel of a window: float32 [d, h, w], 1 at the centre, never 0."""
+    return _outer([_axis_gaussian(size, sigma) for size in patch])
+
+
+def sliding_window(
+    predict: Predict,
+    image: np.ndarray,
+    patch: Sequence[int],
+    overlap: float = 0.5,
+    batch: int = 1,
+    mirror_axes: Sequence[int] = (),
+) -> np.ndarray:
+    """Predicts a whole volume from overlapping windows.
+
+    Windows that hold one constant value per channel (air, or zeros outside the
+    body) all have the same answer: it is computed once and used again.
+
+    Args:
+        predict: maps windows to logits (or probabilities; they are averaged as they are).
+        image: [D, H, W, C], any float type; read window by window, so a memory map will do.
+        patch: (d, h, w) of a window in voxels.
+        overlap: least share of a window that its neighbour covers.
+        batch: windows handed to `predict` at once, at most.
+        mirror_axes: axes of (0, 1, 2) to mirror; every combination is predicted and averaged.
+
+    Returns:
+        float32 [D, H, W, K].
+    """
+    shape = image.shape[:3]
+    padded, before = _pad_to(image, patch)
+    starts = window_starts(padded.shape[:3], patch, overlap)
+    axes = [_axis_gaussian(size, GAUSSIAN_SIGMA) for size in patch]
+    weight = _outer(axes)[..., None]
+    total: np.ndarray | None = None
+    for start, logits in _predicted(_mirrored(predict, mirror_axes), padded, starts, patch, batch):
+        if total is None:
+            total = np.zeros((*padded.shape[:3], logits.shape[-1]), np.float32)
+        total[_slices(start, patch)] += weight * logits
+    assert total is not None, "there is always at least one window"
+    for axis, (axis_starts, axis_weight) in enumerate(zip(starts, axes, strict=True)):
+        covered = np.zeros(padded.shape[axis], np.float32)
+        for first in axis_starts:
+            covered[first : first + len(axis_weight)] += axis_weight
+        total /= covered.reshape([-1 if i == axis else 1 for i in range(4)])
+    return total[_slices(before, shape)]
+
+
+def _predicted(
+    predict: Predict,
+    image: np.ndarray,
+    starts: tuple[tuple[int, ...], ...],
+    patch: Sequence[int],
+    batch: int,
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Yields (start, logits [d, h, w, K]) for every window."""
+    constant: dict[bytes, np.ndarray] = {}
+    for group in _batched(itertools.product(*starts), batch):
+        windows = [image[_slices(start, patch)].astype(np.float32) for start in group]
+        keys = [_constant_key(window) for window in windows]
+        todo = [i for i, key in enumerate(keys) if key is None or key not in constant]
+        answers: dict[int, np.ndarray] = {}
+        if todo:
+            answers = dict(zip(todo, predict(np.stack([windows[i] for i in todo])), strict=True))
+        for i, start in enumerate(group):
+            key = keys[i]
+            if key is not None:
+                answers.setdefault(i, constant.get(key, answers.get(i)))
+                constant.setdefault(key, answers[i])
+            yield start, answers[i]
+
+
+def _constant_key(window: np.ndarray) -> bytes | None:
+    """The window's one value per channel as bytes, or None if it varies."""
+    first = window[0, 0, 0]
+    # Most windows differ along one line already; only the others are read whole.
+    if (window[0, 0] != first).any() or (window != first).any():
+        return None
+    return first.tobytes()
+
+
+def _mirrored(predict: Predict, mirror_axes: Sequence[int]) -> Predict:
+    if not mirror_axes:
+        return predict
+    flips = [
+        tuple(axis + 1 for axis in axes)
+        for count in range(len(mirror_axes) + 1)
+        for axes in itertools.combinations(mirror_axes, count)
+    ]
+
+    def average(windows: np.ndarray) -> np.ndarray:
+        total = np.array(predict(windows), np.float32)
+        for flip in flips[1:]:
+            total += np.flip(predict(np.ascontiguousarray(np.flip(windows, flip))), flip)
+        total /= len(flips)
+        return total
+
+    return average
+
+
+def _axis_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
+    if size <= patch:
+        return (0,)
+    step = max(1.0, patch * (1 - overlap))
+    count = math.ceil((size - patch) / step) + 1
+    return tuple(round(i * (size - patch) / (count - 1)) for i in range(count))
+
+
+def _axis_gaussian(size: int, sigma: float) -> np.ndarray:
+    offset = (np.arange(size) - (size - 1) / 2) / (sigma * size)
+    return np.exp(-0.5 * offset**2).astype(np.float32)
+
+
+def _outer(axes: list[np.ndarray]) -> np.ndarray:
+    d, h, w = axes
+    return d[:, None, None] * h[None, :, None] * w[None, None, :]
+
+
+def _pad_to(image: np.ndarray, patch: Sequence[int]) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The image, centred in a volume no smaller than the patch, and its offset there."""
+    short = [max(0, p - n) for n, p in zip(image.shape[:3], patch, strict=True)]
+    if not any(short):
+        return image, (0, 0, 0)
+    margins = [(s // 2, s - s // 2) for s in short]
+    padded = np.pad(image, [*margins, (0, 0)], constant_values=PAD_VALUE)
+    return padded, tuple(before for before, _ in margins)
+
+
+def _slices(start: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
+
+
+def _batched(starts: Iterable[tuple[int, ...]], size: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+    iterator = iter(starts)
+    while group := tuple(itertools.islice(iterator, size)):
+        yield group
