@@ -1,0 +1,8 @@
+"""The course's training command for mpirun.  See docs/course.md."""
+
+import sys
+
+from unet.course.run import train_main
+
+if __name__ == "__main__":
+    sys.exit(train_main("train_horovod.py"))
