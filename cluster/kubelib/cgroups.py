@@ -1,0 +1,188 @@
+"""Control groups, version 1 and 2: where every process of the cluster lives.
+
+Membership is what `down` trusts: a process cannot leave its group by forking, by losing
+its parent or by having its pid file deleted, so ending all members ends the cluster.
+
+The tree is ``NAME/control-plane``, ``NAME/supervisors`` and ``NAME/node-I``; in version 1
+it exists in each hierarchy of the machine, in version 2 once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from . import files
+from .report import KubeError
+from .settings import OWNERS
+
+CONTROL_PLANE = "control-plane"
+SUPERVISORS = "supervisors"
+ROOT_RECORD = OWNERS / ".root-controllers"
+NEEDED = ("cpu", "cpuset", "memory", "pids")
+
+
+@cache
+def hierarchies() -> tuple[Path, ...]:
+    """Returns the mount points to use: one in version 2, one per controller set in version 1."""
+    version1: list[Path] = []
+    version2: list[Path] = []
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, point, kind, *_ = line.split()
+        if kind == "cgroup":
+            version1.append(Path(point))
+        elif kind == "cgroup2":
+            version2.append(Path(point))
+    # A hybrid machine mounts both; its controllers are then all in version 1.
+    if version1:
+        return tuple(version1)
+    return tuple(version2[:1])
+
+
+def version() -> int:
+    """1 or 2; 0 when no control groups are mounted."""
+    if not hierarchies():
+        return 0
+    return 2 if (hierarchies()[0] / "cgroup.controllers").exists() else 1
+
+
+def available_controllers() -> set[str]:
+    """Returns the controllers that this machine offers."""
+    if version() == 2:
+        return set((hierarchies()[0] / "cgroup.controllers").read_text().split())
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    return {name for line in lines for name in line.split(":")[1].split(",") if name}
+
+
+def create(group: str) -> None:
+    """Makes `group` (``NAME/part``) in every hierarchy."""
+    for root in hierarchies():
+        try:
+            (root / group).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KubeError(
+                str(root), f"cannot make a control group: {error.strerror}", "run as real root"
+            ) from None
+        if version() == 2:
+            _delegate(root, group)
+        elif (root / "cpuset.cpus").exists():
+            _inherit_cpuset(root, group)
+
+
+def _delegate(root: Path, group: str) -> None:
+    """Hands down to `group` the controllers that its parents have."""
+    folder = root
+    for part in Path(group).parts:
+        offered = set((folder / "cgroup.controllers").read_text().split())
+        enabled = set((folder / "cgroup.subtree_control").read_text().split())
+        # The root is the machine's: systemd enables there what its units use, and only
+        # what nodes need beyond that is added, and noted to be taken back.
+        wanted = (offered if folder != root else offered & {*NEEDED, "io"}) - enabled
+        if folder == root and wanted:
+            noted = ROOT_RECORD.read_text().split() if ROOT_RECORD.exists() else []
+            files.write_atomic(ROOT_RECORD, " ".join({*noted, *wanted}))
+        try:
+            (folder / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in wanted))
+        except OSError as error:
+            raise KubeError(
+                str(folder / "cgroup.subtree_control"),
+                f"cannot hand down {', '.join(sorted(wanted))}: {error.strerror}",
+                "on a machine use its own root group; in a container, move its processes to a "
+                "child group first",
+            ) from None
+        folder = folder / part
+
+
+def take_back() -> None:
+    """Undoes what `create` enabled at the root of version 2; what others use by now stays."""
+    if ROOT_RECORD.exists():
+        for controller in ROOT_RECORD.read_text().split():
+            with contextlib.suppress(OSError):
+                (hierarchies()[0] / "cgroup.subtree_control").write_text(f"-{controller}")
+        ROOT_RECORD.unlink()
+
+
+def _inherit_cpuset(root: Path, group: str) -> None:
+    """An empty cpuset admits no process; version 1 leaves new groups empty."""
+    folder = root
+    for part in Path(group).parts:
+        parent, folder = folder, folder / part
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if not (folder / name).read_text().strip():
+                (folder / name).write_text((parent / name).read_text())
+
+
+def joiner(group: str) -> Callable[[], None]:
+    """Returns a function for `preexec_fn` that moves the new process into `group`."""
+    files = [root / group / "cgroup.procs" for root in hierarchies()]
+
+    def join() -> None:
+        for file in files:
+            file.write_text("0")
+
+    return join
+
+
+def move(pid: int, group: str) -> None:
+    """Moves one process into `group`."""
+    for root in hierarchies():
+        (root / group / "cgroup.procs").write_text(str(pid))
+
+
+def members(group: str) -> set[int]:
+    """Returns the pids in `group` and below it, over all hierarchies."""
+    found: set[int] = set()
+    for root in hierarchies():
+        for file in _existing(root / group, "cgroup.procs"):
+            with contextlib.suppress(OSError):  # the group went away meanwhile
+                found.update(int(line) for line in file.read_text().split())
+    return found - {0, os.getpid()}
+
+
+def end(group: str, patience: float = 20.0) -> None:
+    """Kills every process in `group`, however deep, and removes the group.
+
+    Raises:
+        KubeError: something is still there after `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while alive := members(group):
+        for pid in alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise KubeError(
+                f"control group {group}", f"processes {sorted(alive)} do not end", "see dmesg"
+            )
+        time.sleep(0.05)
+    while left := _remove_empty(group):
+        if time.monotonic() > deadline:
+            raise KubeError(str(left[0]), "cannot be removed", "see what still uses it")
+        time.sleep(0.05)
+
+
+def _remove_empty(group: str) -> list[Path]:
+    """Removes the group's folders, deepest first; returns those that are still busy."""
+    left: list[Path] = []
+    for root in hierarchies():
+        top = root / group
+        if not top.exists():
+            continue
+        folders = [Path(folder) for folder, _, _ in os.walk(top)]
+        for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                left.append(folder)
+    return left
+
+
+def _existing(top: Path, name: str) -> list[Path]:
+    return [Path(folder) / name for folder, _, _ in os.walk(top)] if top.exists() else []

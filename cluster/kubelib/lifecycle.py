@@ -1,0 +1,150 @@
+"""`up`, `load` and `fake-nodes`' precondition: the order in which things start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import (
+    addons,
+    api,
+    cgroups,
+    controlplane,
+    files,
+    host,
+    network,
+    nodes,
+    pki,
+    processes,
+    settings,
+    teardown,
+)
+from .build import Built
+from .report import KubeError, step
+from .settings import Cluster
+
+
+def up(cluster: Cluster, built: Built, count: int, audit: bool) -> None:
+    """Starts whatever of the cluster does not run; returns when pods can be scheduled."""
+    started = time.monotonic()
+    _claim(cluster, count)
+    _place_images(cluster, built)
+    cluster.shared.mkdir(parents=True, exist_ok=True)
+    with step("certificates"):
+        pki.create(cluster, count)
+        for component in ("kube-controller-manager", "kube-scheduler"):
+            config = pki.kubeconfig(cluster, component)
+            files.write_atomic(cluster.run / f"{component}.conf", config, 0o600)
+    with step("network"):
+        network.create_switch(cluster)
+    cgroups.create(f"{cluster.name}/{cgroups.SUPERVISORS}")
+    with step("control plane", cluster.logs / "kube-apiserver.log"):
+        controlplane.start(cluster, audit)
+    with step(f"{count} nodes", processes.log_file(cluster, nodes.process_name(0))):
+        on_each(count, lambda index: nodes.start(cluster, index, built.rootfs))
+        addons.apply(cluster)
+        on_each(count, lambda index: nodes.wait_ready(cluster, index))
+    with step("names, volumes, network policy"):
+        addons.wait_ready(cluster)
+    print(f"up in {time.monotonic() - started:.0f} s; export KUBECONFIG={cluster.kubeconfig}")
+
+
+def require_possible(cluster: Cluster, count: int) -> None:
+    """Raises if `up` could not succeed: asked before the long build.
+
+    Raises:
+        KubeError: another checkout runs the cluster, or this one with other than `count`
+            nodes; or the machine lacks a feature, memory or the port.
+    """
+    teardown.require_owned(cluster)
+    if cgroups.members(cluster.name) and cluster.wanted_nodes() not in (0, count):
+        raise KubeError(
+            f"cluster {cluster.name}",
+            f"runs with {cluster.wanted_nodes()} nodes, not {count}",
+            "run `down` first",
+        )
+    host.require_features(cluster)
+    host.node_memory(count)
+    if not processes.pid(cluster, "relay-outside"):
+        host.require_port(cluster.port)
+
+
+def _claim(cluster: Cluster, count: int) -> None:
+    """Notes that this checkout runs the cluster of this name, with `count` nodes."""
+    network.made_mount_point(teardown.NETNS_RECORD)
+    files.write_atomic(teardown.owner_file(cluster), str(cluster.state))
+    files.write_atomic(cluster.run / "nodes", str(count))
+
+
+def on_each(count: int, action: Callable[[int], None]) -> None:
+    """Runs `action` for every node index, at the same time; the first error is raised."""
+    with ThreadPoolExecutor(max_workers=max(1, count)) as pool:
+        for future in [pool.submit(action, index) for index in range(count)]:
+            future.result()
+
+
+def load(cluster: Cluster, archives: list[Path]) -> None:
+    """Makes every node hold the images in `archives`, also after a restart.
+
+    Raises:
+        KubeError: a file is no image archive, or the cluster does not run.
+    """
+    require_running(cluster)
+    for archive in archives:
+        for name in image_names(archive):
+            print(f"  {name}")
+        files.place(archive.resolve(), cluster.images / f"loaded-{archive.stem}.tar")
+    with step(f"import on {cluster.wanted_nodes()} nodes"):
+        on_each(cluster.wanted_nodes(), lambda index: _import_if_running(cluster, index))
+
+
+def _import_if_running(cluster: Cluster, index: int) -> None:
+    if processes.pid(cluster, nodes.process_name(index)):
+        nodes.import_images(cluster, index)
+
+
+def image_names(archive: Path) -> list[str]:
+    """Returns the tags inside a docker-archive or OCI archive.
+
+    Raises:
+        KubeError: it is neither.
+    """
+    remedy = "give what `docker save` or `buildah push … docker-archive:` wrote"
+    try:
+        with tarfile.open(archive) as tar:
+            names = tar.getnames()
+            if "manifest.json" in names:
+                entries = json.load(tar.extractfile("manifest.json"))
+                return [tag for entry in entries for tag in entry.get("RepoTags") or []]
+            if "index.json" in names:
+                index = json.load(tar.extractfile("index.json"))
+                key = "org.opencontainers.image.ref.name"
+                return [m.get("annotations", {}).get(key, "") for m in index["manifests"]]
+    except (OSError, tarfile.TarError) as error:
+        raise KubeError(str(archive), str(error), remedy) from None
+    raise KubeError(str(archive), "no manifest.json or index.json inside", remedy)
+
+
+def require_running(cluster: Cluster) -> None:
+    """Raises unless the API server answers."""
+    if not api.is_ready(cluster):
+        raise KubeError(f"cluster {cluster.name}", "does not run", "start it with `up`")
+
+
+def _place_images(cluster: Cluster, built: Built) -> None:
+    """Puts the cluster's own images where nodes import from, and removes older ones."""
+    wanted = {f"system-{archive.name}": archive for archive in built.archives}
+    cluster.images.mkdir(parents=True, exist_ok=True)
+    for path in cluster.images.glob("system-*.tar"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, archive in wanted.items():
+        files.place(archive, cluster.images / name)
+    for index in range(settings.MAX_NODES):
+        if index >= cluster.wanted_nodes():
+            shutil.rmtree(cluster.node_state(index), ignore_errors=True)

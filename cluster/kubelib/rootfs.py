@@ -1,0 +1,67 @@
+"""The nodes' root file system: Debian by mmdebstrap, made once, kept in the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import files
+from .report import KubeError, step, tail
+from .settings import cache_folder
+
+SUITE = "bookworm"
+
+PACKAGES = (
+    "busybox-static",
+    "ca-certificates",
+    "conntrack",
+    "iproute2",
+    "iptables",
+    "kmod",
+    "libseccomp2",
+    "mount",
+    "nftables",
+    "procps",
+    "runc",
+    "util-linux",
+)
+"""What the kubelet, kube-proxy, the CNI plugins and containerd call on a node."""
+
+
+def build(logs: Path) -> Path:
+    """Returns the folder of the root file system, made first where the cache lacks it."""
+    target = cache_folder() / f"rootfs-{files.digest(SUITE, *PACKAGES)}"
+    if target.exists():
+        return target
+    log = logs / "build-rootfs.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    command = ["nice", "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    with step(f"node root file system (Debian {SUITE})", log), log.open("w") as output:
+        done = subprocess.run(
+            [*command, SUITE, str(temporary)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise KubeError("mmdebstrap", f"failed:\n{tail(log)}", "check apt's sources", log)
+    temporary.rename(target)
+    return target
+
+
+def busybox(rootfs: Path) -> Path:
+    """The static busybox inside the root file system."""
+    return rootfs / "bin" / "busybox"
+
+
+def busybox_applets(rootfs: Path) -> tuple[str, ...]:
+    """The names under which busybox can be called."""
+    listing = subprocess.run(
+        [busybox(rootfs), "--list"], check=True, capture_output=True, text=True
+    ).stdout
+    return tuple(name for name in listing.split() if name != "busybox")

@@ -1,0 +1,126 @@
+"""`cluster/kube down` leaves the machine as it was, however badly the cluster was treated."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_lifecycle import NAME, STATE, Kube, kube  # noqa: F401 - the fixture
+
+pytestmark = pytest.mark.e2e
+
+SYSCTLS = (
+    "net.ipv4.ip_forward",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.netfilter.nf_conntrack_max",
+    "vm.overcommit_memory",
+    "vm.panic_on_oom",
+    "kernel.panic",
+    "kernel.panic_on_oops",
+    "kernel.keys.root_maxkeys",
+    "kernel.keys.root_maxbytes",
+)
+"""What the kubelet, kube-proxy and the network would like to change."""
+
+FOLDERS = (
+    "/etc/cni",
+    "/etc/containerd",
+    "/etc/kubernetes",
+    "/opt/cni",
+    "/run/containerd",
+    "/run/netns",
+    "/run/unet-clusters",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/kubelet",
+    "/var/log/containers",
+    "/var/log/pods",
+)
+"""Where Kubernetes and its parts write by default."""
+
+
+def output(*command: str) -> list[str]:
+    """The lines that a command prints; its counters are not part of a machine's state."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return sorted(done.stdout.splitlines())
+
+
+def machine() -> dict[str, list[str]]:
+    """Everything on the machine that a cluster could leave behind, but for its processes."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    groups = Path("/proc/self/mounts").read_text().split()
+    roots = [Path(word) for word in groups if word.startswith("/sys/fs/cgroup")]
+    return {
+        "mounts": sorted(line for line in mounts if NAME in line or "netns" in line),
+        "control groups": sorted(
+            str(path) for root in roots for path in root.glob(f"{NAME}*") if path.is_dir()
+        ),
+        "network namespaces": output("ip", "netns", "list"),
+        "interfaces": output("ip", "-oneline", "link"),
+        "addresses": output("ip", "-oneline", "-4", "addr"),
+        "routes": output("ip", "route", "show", "table", "all"),
+        "packet rules": output("nft", "-s", "list", "ruleset"),
+        "sysctls": output("sysctl", *SYSCTLS),
+        "folders": sorted(
+            str(path)
+            for folder in FOLDERS
+            for path in (Path(folder), *(Path(folder).iterdir() if Path(folder).is_dir() else ()))
+            if path.exists()
+        ),
+    }
+
+
+def namespaces(pid: int) -> set[str]:
+    """The namespaces that a process is in; none if it is gone or not to be looked into."""
+    links = Path(f"/proc/{pid}/ns")
+    try:
+        return {str(link.readlink()) for link in links.iterdir()}
+    except OSError:
+        return set()
+
+
+def processes() -> dict[int, set[str]]:
+    """Every process of the machine, with its namespaces."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return {pid: namespaces(pid) for pid in pids}
+
+
+def in_cluster() -> list[int]:
+    """Pids of the cluster's processes, found without asking it: by group or command line."""
+    found = []
+    for pid in processes():
+        try:
+            text = Path(f"/proc/{pid}/cgroup").read_text()
+            text += Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if f"/{NAME}/" in text and pid != os.getpid():
+            found.append(pid)
+    return found
+
+
+def test_down_leaves_nothing(kube: Kube):  # noqa: F811 - the fixture
+    kube("down")
+    before, known = machine(), set().union(*processes().values())
+    kube("up", "--nodes", "1")
+    kube("fake-nodes", "2")
+    during = in_cluster()
+    made = set().union(*(namespaces(pid) for pid in during)) - known
+    assert len(during) > 10
+    assert len(made) > 6, "a node has six namespaces of its own"
+    # The worst that can happen first: some killed, and nobody knows the pids any more.
+    os.kill(kube.pid("kube-controller-manager"), signal.SIGKILL)
+    os.kill(kube.pid("etcd"), signal.SIGKILL)
+    for file in (STATE / "run").glob("*.pid"):
+        file.unlink()
+    kube("down")
+    assert in_cluster() == []
+    still = {pid: spaces & made for pid, spaces in processes().items() if spaces & made}
+    assert still == {}, "these processes are in the cluster's namespaces"
+    assert machine() == before
+    assert kube.run("status").returncode == 1

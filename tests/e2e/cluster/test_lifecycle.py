@@ -1,0 +1,147 @@
+"""The life of a throwaway cluster, on one of its own beside whatever else runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cluster_fixtures import BUSYBOX, CHECKOUT, Kubectl, claim, restricted_pod
+
+pytestmark = pytest.mark.e2e
+
+NAME = "lifecycle-test"
+STATE = CHECKOUT / ".cluster" / NAME
+
+
+@dataclass(frozen=True)
+class Kube:
+    """`cluster/kube` for the cluster under test."""
+
+    port: int
+    folder: Path = CHECKOUT / "cluster"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs one command, whatever comes of it."""
+        command = [self.folder / "kube", "--name", NAME, "--port", str(self.port), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def __call__(self, *arguments: str) -> str:
+        """Runs one command that must succeed."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def pid(self, process: str) -> int:
+        """The pid of one of the cluster's processes."""
+        return int((STATE / "run" / f"{process}.pid").read_text())
+
+
+@pytest.fixture(scope="module")
+def kube() -> Kube:
+    """The command, on a machine where it can work without building first."""
+    if os.geteuid() != 0:
+        pytest.skip("starting a cluster needs root")
+    if not (CHECKOUT / ".cluster" / "bin" / "kubernetes").exists():
+        pytest.skip("the cluster is not built: run `make cluster-build`")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return Kube(port)
+
+
+@pytest.fixture(scope="module")
+def running(kube: Kube) -> Iterator[Kubectl]:
+    """A cluster of two nodes."""
+    kube("up", "--nodes", "2")
+    yield Kubectl(str(CHECKOUT / ".cluster" / "bin" / "kubectl"), str(STATE / "kubeconfig"))
+    kube("down")
+
+
+def node_ready(kubectl: Kubectl, name: str) -> str:
+    """Status of the node's Ready condition: True, False or Unknown."""
+    conditions = kubectl.get("node", name)["status"]["conditions"]
+    return next(c["status"] for c in conditions if c["type"] == "Ready")
+
+
+def test_an_idle_cluster_is_small(kube: Kube, running: Kubectl):
+    used = re.search(r"memory used .*: (\d+) =", kube("status"))
+    assert int(used[1]) < 2048
+
+
+def test_up_repairs_what_was_killed(kube: Kube, running: Kubectl):
+    for process in ("kube-apiserver", "etcd", "relay-outside", "node-0"):
+        os.kill(kube.pid(process), signal.SIGKILL)
+    assert kube.run("status").returncode == 1
+    kube("up")
+    assert kube.run("status").returncode == 0
+    running("get", "nodes")
+
+
+def test_a_killed_node_is_missed_and_returns_with_its_disk(kube: Kube, running: Kubectl):
+    write = "echo kept > /disk/f; exec sleep 3600"
+    pod = restricted_pod("writer", write, claims={"/disk": "disk"}, restartPolicy="Always")
+    running.apply(claim("disk", shared=False), pod)
+    running("wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+    node = running.get("pod", "writer")["spec"]["nodeName"]
+    index = node.removeprefix("node-")
+    kube("kill-node", index)
+    running.wait_until("the node is missed", lambda: node_ready(running, node) == "Unknown")
+    kube("start-node", index)
+    assert node_ready(running, node) == "True"
+    running("delete", "pod", "writer", "--wait")
+    running.apply(restricted_pod("reader", "cat /disk/f", claims={"/disk": "disk"}))
+    running.wait_phase("reader", "Succeeded")
+    assert running("logs", "reader") == "kept\n"
+
+
+def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, running: Kubectl, tmp_path: Path):
+    system = next((STATE / "images").glob("system-busybox-*.tar"))
+    archive = tmp_path / "mine.tar"
+    # The same image under another name of the same length keeps the archive valid.
+    mine = BUSYBOX.replace("busybox", "mybox01")
+    archive.write_bytes(system.read_bytes().replace(BUSYBOX.encode(), mine.encode()))
+    assert mine in kube("load", str(archive))
+    kube("kill-node", "1")
+    kube("start-node", "1")
+    for node in ("0", "1"):
+        assert mine in kube("shell", node, "ctr", "-n", "k8s.io", "images", "ls", "-q")
+
+
+def test_load_names_a_file_that_is_no_image(kube: Kube, running: Kubectl, tmp_path: Path):
+    wrong = tmp_path / "wrong.tar"
+    wrong.write_text("no archive")
+    done = kube.run("load", str(wrong))
+    assert done.returncode == 1
+    assert str(wrong) in done.stderr
+    assert "docker save" in done.stderr
+
+
+def test_fake_nodes_come_and_go(kube: Kube, running: Kubectl):
+    kube("fake-nodes", "3")
+    assert len(running.get("nodes", "-l", "type=kwok")["items"]) == 3
+    kube("fake-nodes", "0")
+    assert running.get("nodes", "-l", "type=kwok")["items"] == []
+
+
+def test_another_checkout_is_told_who_runs_the_cluster(
+    kube: Kube, running: Kubectl, tmp_path: Path
+):
+    other = tmp_path / "checkout" / "cluster"
+    shutil.copytree(CHECKOUT / "cluster", other)
+    for command in ("up", "down"):
+        done = Kube(kube.port, other).run(command)
+        assert done.returncode == 1
+        assert f"runs from {STATE}" in done.stderr
+
+
+def test_another_number_of_nodes_is_refused(kube: Kube, running: Kubectl):
+    done = kube.run("up", "--nodes", "1")
+    assert done.returncode == 1
+    assert "runs with 2 nodes, not 1" in done.stderr

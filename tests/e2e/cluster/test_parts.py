@@ -1,0 +1,98 @@
+"""The parts of cluster/kubelib that decide without touching the machine."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from cluster_fixtures import CHECKOUT
+
+sys.path.append(str(CHECKOUT / "cluster"))
+
+from kubelib import files, gobuild, host, images, lifecycle, report, settings
+
+
+def image(tmp_path: Path) -> images.Image:
+    """A tiny image."""
+    binary = tmp_path / "program"
+    binary.write_bytes(b"\x7fELF")
+    return images.Image("unet.local/tiny:1", binary, "/program", ("/program",), links=("other",))
+
+
+def test_the_same_binary_gives_the_same_image(tmp_path: Path):
+    first, second = tmp_path / "a.tar", tmp_path / "b.tar"
+    images.write_archive(image(tmp_path), first)
+    images.write_archive(image(tmp_path), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_an_image_holds_its_program_executable_and_its_links(tmp_path: Path):
+    images.write_archive(image(tmp_path), tmp_path / "a.tar")
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        layer = archive.extractfile("layer.tar").read()
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tree:
+        assert tree.getmember("program").mode == 0o755
+        assert tree.getmember("bin/other").linkname == "/program"
+
+
+def test_a_docker_archive_tells_its_tags(tmp_path: Path):
+    images.write_archive(image(tmp_path), tmp_path / "a.tar")
+    assert lifecycle.image_names(tmp_path / "a.tar") == ["unet.local/tiny:1"]
+
+
+def test_an_oci_archive_tells_its_tags(tmp_path: Path):
+    name = {"org.opencontainers.image.ref.name": "localhost/x:2"}
+    index = json.dumps({"manifests": [{"annotations": name}]}).encode()
+    with tarfile.open(tmp_path / "oci.tar", "w") as tar:
+        info = tarfile.TarInfo("index.json")
+        info.size = len(index)
+        tar.addfile(info, io.BytesIO(index))
+    assert lifecycle.image_names(tmp_path / "oci.tar") == ["localhost/x:2"]
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_nodes_together_offer_the_machine_once(nodes: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(host, "total_memory", lambda: 24 << 30)
+    offered = nodes * host.node_memory(nodes)
+    assert (24 << 30) - host.CONTROL_PLANE_MEMORY - nodes < offered
+    assert offered <= (24 << 30) - host.CONTROL_PLANE_MEMORY
+
+
+def test_too_many_nodes_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(host, "total_memory", lambda: 3 << 30)
+    with pytest.raises(report.KubeError, match="fewer with --nodes"):
+        host.node_memory(3)
+
+
+def test_nodes_and_their_pods_have_addresses_of_their_own():
+    indices = range(settings.MAX_NODES)
+    addresses = {settings.node_ip(i) for i in indices} | {settings.CONTROL_PLANE_IP}
+    assert len(addresses) == settings.MAX_NODES + 1
+    assert len({settings.node_pod_range(i) for i in indices}) == settings.MAX_NODES
+
+
+@pytest.mark.parametrize("program", gobuild.PROGRAMS, ids=lambda program: program.name)
+def test_every_program_is_pinned_in_a_go_mod(program: gobuild.Program):
+    assert gobuild.pinned_version(program).startswith("v")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "f"
+    files.write_atomic(target, "old")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        files.write_atomic(target, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert target.read_text() == "old"
+
+
+def test_a_digest_depends_on_where_one_part_ends():
+    assert files.digest("ab", "c") != files.digest("a", "bc")
