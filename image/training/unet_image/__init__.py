@@ -1,0 +1,1 @@
+"""Entry points of the training image (docs/images.md)."""
