@@ -1,0 +1,3 @@
+"""The operator: turns a UNetTraining into MPI workers, a launcher and an evaluation."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,73 @@
+"""The frame: kopf starts and stops us and watches UNetTrainings.  The only file that knows it.
+
+Only `on.event` is used: it writes no annotation and no finalizer, so that uninstalling the
+operator or deleting a namespace never hangs on it.  All else goes through the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import kopf
+
+from unet_operator import logs
+from unet_operator.run import Operator
+from unet_operator.schema import GROUP, PLURAL, VERSION
+from unet_operator.settings import Settings, from_environment
+
+
+def registry(operator: Operator) -> kopf.OperatorRegistry:
+    """Binds the operator's parts to kopf's events."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def login(**kwargs: object) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.startup(registry=handlers)
+    async def startup(settings: kopf.OperatorSettings, **_: object) -> None:
+        settings.posting.enabled = False
+        # Namespaces and definitions are known; watching them would need cluster-wide rights.
+        settings.scanning.disabled = True
+        await operator.start()
+
+    @kopf.on.cleanup(registry=handlers)
+    async def cleanup(**_: object) -> None:
+        await operator.close()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
+    async def event(event: dict[str, object], **_: object) -> None:
+        operator.news(event["type"], event["object"])
+
+    return handlers
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until a signal, or until the lead is lost."""
+    stop = asyncio.Event()
+    operator = Operator(settings, stop.set)
+    await kopf.operator(
+        registry=registry(operator),
+        standalone=True,
+        # kopf would make one from the user's name, which a pod of any uid does not have.
+        identity=settings.identity,
+        clusterwide=not settings.namespace,
+        namespaces=[settings.namespace] if settings.namespace else [],
+        stop_flag=stop,
+    )
+
+
+def main() -> None:
+    """The command `unet-operator`."""
+    try:
+        settings = from_environment(os.environ)
+    except ValueError as fault:
+        sys.exit(str(fault))
+    logs.set_up(settings.log_format)
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

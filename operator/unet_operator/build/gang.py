@@ -1,0 +1,19 @@
+"""The PodGroup that binds all workers or none (Kubernetes 1.37 and later)."""
+
+from __future__ import annotations
+
+from unet_operator import names
+from unet_operator.build.common import Manifest, meta
+from unet_operator.training import Training
+
+API = "scheduling.k8s.io/v1beta1"
+
+
+def pod_group(training: Training, attempt: int, replicas: int) -> Manifest:
+    """The workers only: a launcher counted in would wait for workers that wait for it."""
+    return {
+        "apiVersion": API,
+        "kind": "PodGroup",
+        "metadata": meta(training, names.pod_group(training.name, attempt), "gang", attempt),
+        "spec": {"schedulingPolicy": {"gang": {"minCount": replicas}}},
+    }

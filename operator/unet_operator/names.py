@@ -1,0 +1,101 @@
+"""Names and labels of everything a training owns.
+
+All are functions of the training's name, the attempt and the round, so that a late event of
+an older attempt cannot be mistaken and a second create meets the first.  The longest is the
+host name of the last worker of the last attempt; it must fit in one DNS label (63).
+"""
+
+from __future__ import annotations
+
+MAX_NAME = 48  # 63 - len("-evaluate-999-999"), rounded down for the suffixes to come
+
+MANAGED_BY = "unet-operator"
+LABEL_MANAGED = "app.kubernetes.io/managed-by"
+LABEL_NAME = "unet.dev/training"
+LABEL_ROLE = "unet.dev/role"
+LABEL_ATTEMPT = "unet.dev/attempt"
+SELECTOR = f"{LABEL_MANAGED}={MANAGED_BY}"
+ANNOTATION_HASH = "unet.dev/hash"
+
+SSH_PORT = 2222
+DATA, OUTPUT, CONFIG, SSH = "/data", "/output", "/etc/unet/config", "/etc/unet/ssh"
+
+
+def service(name: str) -> str:
+    """The headless Service that gives workers their host names."""
+    return f"{name}-mpi"
+
+
+def network_policy(name: str) -> str:
+    """The NetworkPolicy that lets only this training's pods talk to each other."""
+    return f"{name}-mpi"
+
+
+def stage(name: str) -> str:
+    """The Job that fetches the data set."""
+    return f"{name}-stage"
+
+
+def worker(name: str, attempt: int) -> str:
+    """The Indexed Job of the workers."""
+    return f"{name}-worker-{attempt}"
+
+
+def worker_host(name: str, attempt: int, index: int) -> str:
+    """A worker's host name as the hostfile and known_hosts spell it."""
+    return f"{worker(name, attempt)}-{index}.{service(name)}"
+
+
+def launcher(name: str, attempt: int) -> str:
+    """The Job of the launcher."""
+    return f"{name}-launcher-{attempt}"
+
+
+def config(name: str, attempt: int) -> str:
+    """The ConfigMap with hostfile, arguments and the spec's snapshot."""
+    return f"{name}-config-{attempt}"
+
+
+def secret(name: str, uid: str, attempt: int) -> str:
+    """The Secret with the attempt's ssh keys.
+
+    It carries the resource's uid because the operator may not read Secrets: the name alone
+    must tell that an existing one is ours.
+    """
+    return f"{name}-ssh-{uid8(uid)}-{attempt}"
+
+
+def pod_group(name: str, attempt: int) -> str:
+    """The PodGroup of the workers."""
+    return worker(name, attempt)
+
+
+def evaluate(name: str, round_: int) -> str:
+    """The Indexed Job of the evaluation shards."""
+    return f"{name}-evaluate-{round_}"
+
+
+def report(name: str, round_: int) -> str:
+    """The Job that merges the shards and prints the Dice table."""
+    return f"{name}-report-{round_}"
+
+
+def output_claim(name: str) -> str:
+    """The claim made from output.volumeClaimTemplate."""
+    return f"{name}-output"
+
+
+def run_folder(name: str, uid: str) -> str:
+    """Path of the run folder in a pod: a re-created resource never resumes silently."""
+    return f"{OUTPUT}/{name}-{uid8(uid)}"
+
+
+def uid8(uid: str) -> str:
+    """The first eight digits of a uid."""
+    return uid.replace("-", "")[:8]
+
+
+def labels(name: str, role: str, attempt: int | None = None) -> dict[str, str]:
+    """Labels of an object; `attempt` also carries the round of an evaluation."""
+    found = {LABEL_MANAGED: MANAGED_BY, LABEL_NAME: name, LABEL_ROLE: role}
+    return found if attempt is None else {**found, LABEL_ATTEMPT: str(attempt)}

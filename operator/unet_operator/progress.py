@@ -1,0 +1,169 @@
+"""Reads what pods say: progress lines, events and termination messages (docs/contract.md).
+
+Decisions hang on keys and codes only, never on free text; whatever does not parse is
+skipped, since ranks, mpiexec and libraries print into the same log.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from pydantic import Field, ValidationError
+
+from unet_operator.schema import Lenient
+from unet_operator.status import Plan, TrainingProgress
+
+_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
+
+
+class Code(IntEnum):
+    """Exit codes of the training image's commands."""
+
+    DONE = 0
+    USAGE = 2
+    DATA = 10
+    NAN = 11
+    DISK = 12
+    PEER_LOST = 13
+    MEMORY = 14
+    KILLED = 137
+    TERMINATED = 143
+
+
+class Termination(Lenient):
+    """A pod's termination message; every key may be missing."""
+
+    kind: str = ""
+    code: int | None = None
+    cause: str = ""
+    where: str = ""
+    remedy: str = ""
+    rank: int | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    loss: float | None = None
+    validation_dice: float | None = None
+    cases: int | None = None
+    mean_dice: float | None = None
+    mean_dice_interval: list[float] | None = None
+    dice_per_region: dict[str, float] = Field(default={})
+    hd95: float | None = None
+    report: str | None = None
+
+
+@dataclass(frozen=True)
+class LogReading:
+    """What a stretch of the launcher's log says."""
+
+    progress: TrainingProgress | None = None
+    plan: Plan | None = None
+    exits: tuple[tuple[int, int, str], ...] = field(default=())
+    """(rank, code, cause) of each rank that ended."""
+
+
+def termination(text: str) -> Termination:
+    """Parses a termination message; an empty one for anything that is not one."""
+    try:
+        raw = json.loads(text)
+    except ValueError:
+        return Termination()
+    if not isinstance(raw, dict):
+        return Termination()
+    try:
+        return Termination.model_validate({k: v for k, v in raw.items() if v is not None})
+    except ValidationError as error:
+        wrong = {str(e["loc"][0]) for e in error.errors()}
+        return Termination.model_validate(
+            {k: v for k, v in raw.items() if v is not None and k not in wrong}
+        )
+
+
+def logfmt(line: str) -> dict[str, str]:
+    """Parses one logfmt line; an empty dict when the line is anything else."""
+    line = line.strip()
+    pairs = _PAIR.findall(line)
+    if not pairs or _PAIR.sub("", line).strip():
+        return {}
+    return {key: _unquote(value) for key, value in pairs}
+
+
+def read_log(text: str, before: TrainingProgress | None = None) -> LogReading:
+    """Folds the lines of `text`, oldest first, into what was known `before`."""
+    found: dict[str, object] = before.model_dump(exclude_none=True) if before else {}
+    fresh = False
+    plan: Plan | None = None
+    exits: list[tuple[int, int, str]] = []
+    for line in text.splitlines():
+        pairs = logfmt(line)
+        if "epoch" in pairs and "event" not in pairs:
+            found.update(_epoch(pairs))
+            found.pop("stage", None)
+            fresh = True
+        elif pairs.get("stage") and "done" in pairs:
+            found["stage"] = f"{pairs['stage']} {pairs['done']}"
+            if "eta" in pairs:
+                found["eta"] = pairs["eta"]
+            fresh = True
+        elif pairs.get("event") == "plan":
+            plan = _plan(pairs)
+        elif pairs.get("event") in ("checkpoint", "resume"):
+            epoch = _int(pairs.get("epoch"))
+            if epoch is not None:
+                found["checkpoint_epoch"] = epoch
+                fresh = True
+        elif pairs.get("event") == "exit":
+            rank, code = _int(pairs.get("rank")), _int(pairs.get("code"))
+            if rank is not None and code is not None:
+                exits.append((rank, code, pairs.get("cause", "")))
+    progress = TrainingProgress.model_validate(found) if fresh else None
+    return LogReading(progress=progress, plan=plan, exits=tuple(exits))
+
+
+def _epoch(pairs: dict[str, str]) -> dict[str, object]:
+    epoch, _, epochs = pairs["epoch"].partition("/")
+    step = pairs.get("step", "").partition("/")[0]
+    found = {
+        "epoch": _int(epoch),
+        "epochs": _int(epochs),
+        "step": _int(step),
+        "loss": _float(pairs.get("loss")),
+        "validation_dice": _float(pairs.get("val_dice")),
+        "samples_per_second": _float(pairs.get("samples_per_s")),
+        "eta": pairs.get("eta") or None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _plan(pairs: dict[str, str]) -> Plan:
+    return Plan(
+        patch_size=pairs.get("patch_size"),
+        batch_size=_int(pairs.get("batch_size")),
+        global_batch_size=_int(pairs.get("global_batch_size")),
+        memory_estimate=_int(pairs.get("memory_bytes")),
+        precision=pairs.get("precision"),
+    )
+
+
+def _unquote(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), value[1:-1])
+
+
+def _int(text: str | None) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and math.isfinite(value) else None

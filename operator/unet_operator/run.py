@@ -1,0 +1,159 @@
+"""Puts the parts together and keeps them running: watches, leader, workers, resync.
+
+kopf-free, so that the frame around it (`app.py`) can be replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from unet_operator.cluster import JOBS, PODS, TRAININGS, ApiError, Cluster, connect
+from unet_operator.leader import Leader
+from unet_operator.metrics import Metrics
+from unet_operator.observe import Body
+from unet_operator.reconcile import Reconciler
+from unet_operator.serve import Health, serve
+from unet_operator.settings import Settings
+from unet_operator.store import Key, Store
+from unet_operator.watch import Watch
+from unet_operator.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+RESYNC = 300.0
+"""Seconds between two looks at everything: insurance against news that got lost."""
+
+
+def utc_now() -> datetime:
+    """The present time."""
+    return datetime.now(UTC)
+
+
+class Operator:
+    """The running operator."""
+
+    def __init__(self, settings: Settings, stop: Callable[[], None]) -> None:
+        self._settings, self._stop = settings, stop
+        self._store = Store()
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._metrics = Metrics(self._store)
+        self._metrics.depth.set_function(lambda: len(self._queue))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cluster: Cluster | None = None
+        self._leader: Leader | None = None
+        self._runner: web.AppRunner | None = None
+
+    def news(self, type_: str | None, body: Body) -> None:
+        """Takes in an event about a UNetTraining."""
+        gone = type_ == "DELETED"
+        key = self._store.drop_training(body) if gone else self._store.put_training(body)
+        self._queue.add(key)
+
+    async def start(self) -> None:
+        """Connects and starts every part; returns at once."""
+        settings = self._settings
+        cluster = await connect(settings.qps, settings.burst, self._metrics.count)
+        self._cluster = cluster
+        namespace = settings.namespace or None
+        watches = [
+            Watch(cluster, self._store, kind, namespace, self._queue.add) for kind in (JOBS, PODS)
+        ]
+        for watch in watches:
+            self._spawn(watch.run())
+        self._spawn(self._metrics.measure_lag())
+        self._spawn(self._lead(watches))
+        health = Health(
+            depth=lambda: len(self._queue) if self._metrics.leading._value.get() else 0,
+            handled=lambda: self._queue.handled,
+            lag=lambda: self._metrics.lag._value.get(),
+        )
+        self._runner = await serve(
+            settings.port,
+            health,
+            lambda: all(watch.synced.is_set() for watch in watches),
+            self._metrics,
+        )
+
+    async def close(self) -> None:
+        """Stops every part and gives up the lead."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._queue.close()
+        if self._leader is not None and self._leader.leading:
+            await self._leader.release()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._cluster is not None:
+            await self._cluster.close()
+
+    async def _lead(self, watches: list[Watch]) -> None:
+        """Works once the stores are warm and this replica leads; stops all if it loses that."""
+        cluster, settings = self._cluster, self._settings
+        for watch in watches:
+            await watch.synced.wait()
+        leader = Leader(cluster, settings.own_namespace, settings.identity, utc_now)
+        if settings.leader_election:
+            await leader.acquire()
+            self._leader = leader
+        self._metrics.leading.set(1)
+        reconciler = Reconciler(cluster, self._store, settings, utc_now)
+        for _ in range(settings.workers):
+            self._spawn(self._work(reconciler))
+        self._spawn(self._resync())
+        if settings.leader_election:
+            await leader.hold()
+            log.error("the lease is lost: this replica stops")
+            self._metrics.leading.set(0)
+            self._stop()
+
+    async def _work(self, reconciler: Reconciler) -> None:
+        while True:
+            key = await self._queue.take()
+            training = "/".join(key)
+            failed = True
+            wake: float | None = None
+            try:
+                with self._metrics.reconcile.time():
+                    wake = await reconciler.reconcile(key)
+                failed = False
+            except ApiError as error:
+                log.warning("to be tried again: %s", error, extra={"training": training})
+            except Exception:
+                # A fault of ours on one training must not stop the others.
+                log.exception("fault in the operator", extra={"training": training})
+            finally:
+                if failed:
+                    self._metrics.failures.inc()
+                else:
+                    self._queue.later(key, wake)
+                self._queue.done(key, failed=failed)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC)
+            try:
+                bodies, at = await self._cluster.list(TRAININGS, self._settings.namespace or None)
+            except ApiError as error:
+                log.warning("resync: %s", error)
+                continue
+            for key in self._store.keep_trainings(bodies, int(at)):
+                self._queue.add(key)
+            for key, _ in self._store.trainings():
+                self._queue.add(key)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a part of the operator failed: it stops", exc_info=task.exception())
+            self._stop()

@@ -1,0 +1,65 @@
+"""The base of every model of the resource, and the small types its fields share.
+
+Kept apart from `api` so that the models read as a list of fields: what a quantity is or
+how camelCase comes about is said once, here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+GROUP = "unet.dev"
+VERSION = "v1alpha1"
+KIND = "UNetTraining"
+PLURAL = "unettrainings"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+QUANTITY_PATTERN = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"  # noqa: E501 - the pattern of apimachinery's resource.Quantity, one piece
+
+
+class Model(BaseModel):
+    """A frozen model with camelCase names on the wire; unknown fields are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class Lenient(Model):
+    """A model of what was written earlier, maybe by another version: unknown fields pass."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+"""Name of a Kubernetes object."""
+
+Text = Annotated[str, Field(min_length=1, max_length=512)]
+"""A short free text, bounded so that the API server can bound the cost of the rules."""
+
+Quantity = Annotated[
+    int | str,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "pattern": QUANTITY_PATTERN,
+            "x-kubernetes-int-or-string": True,
+        }
+    ),
+]
+"""A Kubernetes quantity: 2, 500m, 4Gi."""
+
+
+def rules(*pairs: tuple[str, str]) -> dict[str, list[dict[str, str]]]:
+    """CEL rules of a schema node, each a pair of (rule, message)."""
+    return {"x-kubernetes-validations": [{"rule": r, "message": m} for r, m in pairs]}
+
+
+def set_of(**extra: str) -> dict[str, str]:
+    """Marks a list as a set: the API server refuses duplicates."""
+    return {"x-kubernetes-list-type": "set", **extra}

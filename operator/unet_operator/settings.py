@@ -1,0 +1,73 @@
+"""What the operator's own installation decides, read from its environment once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The operator's settings; the chart sets each by a variable of the same meaning."""
+
+    training_image: str = ""
+    """Image of trainings that name none."""
+    namespace: str = ""
+    """The only namespace to serve; empty serves all."""
+    own_namespace: str = "default"
+    """Namespace of the leader's Lease."""
+    identity: str = "unet-operator"
+    """Name of this replica."""
+    port: int = 8080
+    """Port of probes and metrics."""
+    workers: int = 8
+    """Trainings reconciled at the same time."""
+    qps: float = 100.0
+    """Requests a second to the API server, in the long run."""
+    burst: int = 200
+    """Requests at once above that rate."""
+    leader_election: bool = True
+    """Whether to hold a Lease before acting."""
+    log_format: str = "json"
+    """json or plain."""
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """Reads UNET_OPERATOR_* and the pod's own names.
+
+    Raises:
+        ValueError: a variable does not hold what it should; the message names it.
+    """
+    base = Settings()
+    return Settings(
+        training_image=env.get("UNET_OPERATOR_TRAINING_IMAGE", ""),
+        namespace=env.get("UNET_OPERATOR_NAMESPACE", ""),
+        own_namespace=env.get("POD_NAMESPACE", base.own_namespace),
+        identity=env.get("POD_NAME", env.get("HOSTNAME", base.identity)),
+        port=int(_number(env, "UNET_OPERATOR_PORT", base.port)),
+        workers=int(_number(env, "UNET_OPERATOR_WORKERS", base.workers)),
+        qps=_number(env, "UNET_OPERATOR_QPS", base.qps),
+        burst=int(_number(env, "UNET_OPERATOR_BURST", base.burst)),
+        leader_election=_choice(env, "UNET_OPERATOR_LEADER_ELECTION", ("true", "false")) == "true",
+        log_format=_choice(env, "UNET_OPERATOR_LOG_FORMAT", ("json", "plain")),
+    )
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise ValueError(f"{name}: {text!r} is not a number above 0; correct it or leave it out")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    text = env.get(name) or allowed[0]
+    if text not in allowed:
+        raise ValueError(f"{name}: {text!r} is not one of {', '.join(allowed)}")
+    return text

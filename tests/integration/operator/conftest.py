@@ -1,0 +1,54 @@
+"""The real API server: the cluster of this checkout, or the one KUBECONFIG names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMESPACE = "unet-integration"
+
+
+class Kubectl:
+    """kubectl against the cluster under test."""
+
+    def __init__(self, program: str, kubeconfig: str) -> None:
+        self._program, self._kubeconfig = program, kubeconfig
+
+    def __call__(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs kubectl; the caller looks at the outcome."""
+        return subprocess.run(
+            [self._program, "--kubeconfig", self._kubeconfig, *args],
+            input=stdin,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def ok(self, *args: str, stdin: str | None = None) -> str:
+        """Runs kubectl, which must succeed; returns what it printed."""
+        result = self(*args, stdin=stdin)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """kubectl, with the CRD and a namespace in place."""
+    own = ROOT / ".cluster/kubeconfig"
+    kubeconfig = os.environ.get("KUBECONFIG") or (str(own) if own.exists() else "")
+    if not kubeconfig:
+        pytest.skip("no cluster: run `make cluster`, or set KUBECONFIG")
+    local = ROOT / ".cluster/bin/kubectl"
+    found = Kubectl(str(local) if local.exists() else "kubectl", kubeconfig)
+    if found("get", "--raw", "/readyz").returncode != 0:
+        pytest.skip(f"the cluster of {kubeconfig} does not answer: run `make cluster`")
+    found.ok("apply", "-f", str(ROOT / "manifests/crd.yaml"))
+    found.ok("wait", "--for=condition=Established", "crd/unettrainings.unet.dev", "--timeout=30s")
+    if found("get", "namespace", NAMESPACE).returncode != 0:
+        found.ok("create", "namespace", NAMESPACE)
+    return found

@@ -1,0 +1,249 @@
+"""Each constraint of the resource, against the real API server: one passes, one is refused.
+
+Every case is (path, value that passes, value that is refused, words of the refusal).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.integration
+
+NAMESPACE = "unet-integration"
+ROOT = Path(__file__).resolve().parents[3]
+HTTPS = {"url": "https://example.org/t.tar", "sha256": "a" * 64}
+S3 = {"uri": "s3://bucket/prefix", "endpoint": "https://cos.example.org"}
+TEMPLATE = {"size": "10Gi"}
+GONE = object()
+
+CASES = [
+    ("metadata.name", "a" * 48, "a" * 49, "longer than 48"),
+    ("metadata.name", "brain-2", "2-brain", "begin with a letter"),
+    ("metadata.name", "brain", "brain.tumour", "begin with a letter"),
+    ("spec.image", "registry/unet:1", "", "at least 1 char"),
+    ("spec.imagePullPolicy", "Always", "Sometimes", "Unsupported value"),
+    ("spec.dataset.task", "Task01_BrainTumour", "../secrets", "should match"),
+    ("spec.dataset.task", "Task01", GONE, "Required value"),
+    ("spec.dataset.volume.claimName", "msd", "MSD", "should match"),
+    ("spec.dataset.volume.claimName", "msd", GONE, "Required value"),
+    ("spec.dataset.volume.subPath", "a/b", "/a/b", "should match"),
+    ("spec.dataset.source", {"https": HTTPS}, {}, "either https or s3"),
+    ("spec.dataset.source", {"s3": S3}, {"https": HTTPS, "s3": S3}, "either https or s3"),
+    ("spec.dataset.source", {"https": HTTPS}, {"https": {**HTTPS, "sha256": "abc"}}, "match"),
+    (
+        "spec.dataset.source",
+        {"https": HTTPS},
+        {"https": {**HTTPS, "url": "file:///etc/passwd"}},
+        "match",
+    ),
+    ("spec.dataset.source", {"s3": S3}, {"s3": {**S3, "uri": "bucket/prefix"}}, "match"),
+    ("spec.dataset.source", {"s3": S3}, {"s3": {**S3, "endpoint": "cos"}}, "match"),
+    ("spec.dataset.channels", ["FLAIR", "T1w"], ["FLAIR", "FLAIR"], "Duplicate value"),
+    ("spec.dataset.channels", ["FLAIR"], "FLAIR", "array"),
+    ("spec.dataset.region", "whole-tumour", "$(rm)", "should match"),
+    ("spec.dataset.labels", [1, 2, 3], [0], "greater than or equal to 1"),
+    ("spec.dataset.labels", [1], [256], "less than or equal to 255"),
+    ("spec.dataset.labels", [1], [], "at least 1 item"),
+    ("spec.dataset.labels", [1, 2], [1, 1], "Duplicate value"),
+    ("spec.training.epochs", 1, 0, "greater than or equal to 1"),
+    ("spec.training.epochs", 100_000, 100_001, "less than or equal to"),
+    ("spec.training.epochs", 3, "three", "integer"),
+    ("spec.training.batchSize", "auto", "many", "auto or a number"),
+    ("spec.training.batchSize", 64, 65, "auto or a number"),
+    ("spec.training.batchSize", 1, -1, "auto or a number"),
+    ("spec.training.patchSize", "auto", "128", "should match"),
+    ("spec.training.patchSize", "128,128,96", "0,128,128", "should match"),
+    ("spec.training.learningRate", 0.001, 0, "greater than 0"),
+    ("spec.training.learningRate", 10, 11, "less than or equal to 10"),
+    ("spec.training.precision", "bfloat16", "float16", "Unsupported value"),
+    ("spec.training.seed", 0, -1, "greater than or equal to 0"),
+    ("spec.training.validationFraction", 0.5, 1, "less than 1"),
+    ("spec.training.validationFraction", 0.01, 0, "greater than 0"),
+    ("spec.training.extraArgs", ["--fold", "1"], ["--output=/x"], "belong to the operator"),
+    ("spec.training.extraArgs", ["--data"], ["--data_path", "/x"], "belong to the operator"),
+    ("spec.training.extraArgs", ["--resumes"], ["--resume"], "belong to the operator"),
+    ("spec.workers.replicas", 1, 0, "greater than or equal to 1"),
+    ("spec.workers.replicas", 512, 513, "less than or equal to 512"),
+    (
+        "spec.workers",
+        {"replicas": 3, "minReplicas": 3},
+        {"replicas": 3, "minReplicas": 4},
+        "exceed",
+    ),
+    ("spec.workers.slotsPerWorker", 64, 65, "less than or equal to 64"),
+    (
+        "spec.workers.resources",
+        {"limits": {"cpu": "1500m", "memory": "4Gi"}},
+        {"limits": {"memory": "4 GB"}},
+        "should match",
+    ),
+    ("spec.workers.nodeSelector", {"a": "b"}, {"a": 1}, "string"),
+    ("spec.workers.tolerations", [{"operator": "Exists"}], [{"operator": "Maybe"}], "Unsupported"),
+    ("spec.workers.tolerations", [{"effect": "NoSchedule"}], [{"effect": "No"}], "Unsupported"),
+    (
+        "spec.workers.tolerations",
+        [{"tolerationSeconds": 0}],
+        [{"tolerationSeconds": -1}],
+        "greater than or equal to 0",
+    ),
+    ("spec.workers.affinity", {"nodeAffinity": {}}, "near", "object"),
+    ("spec.mpi.env", [{"name": "I_MPI_DEBUG"}], [{"name": "I-MPI"}], "should match"),
+    ("spec.mpi.env", [{"name": "A", "value": "5"}], [{"value": "5"}], "Required value"),
+    ("spec.mpi.args", ["-print-rank-map"], [""], "at least 1 char"),
+    ("spec.evaluation.parallelism", 256, 257, "less than or equal to 256"),
+    ("spec.evaluation.round", 2, 0, "greater than or equal to 1"),
+    ("spec.output", {"claimName": "results"}, {}, "either claimName or volumeClaimTemplate"),
+    (
+        "spec.output",
+        {"volumeClaimTemplate": TEMPLATE},
+        {"claimName": "results", "volumeClaimTemplate": TEMPLATE},
+        "either claimName or volumeClaimTemplate",
+    ),
+    ("spec.output", {"volumeClaimTemplate": TEMPLATE}, {"volumeClaimTemplate": {}}, "Required"),
+    (
+        "spec.output",
+        {"volumeClaimTemplate": {**TEMPLATE, "accessMode": "ReadWriteOnce"}},
+        {"volumeClaimTemplate": {**TEMPLATE, "accessMode": "ReadOnlyMany"}},
+        "Unsupported value",
+    ),
+    (
+        "spec.output",
+        {"volumeClaimTemplate": {"size": 10_000_000_000}},
+        {"volumeClaimTemplate": {"size": "big"}},
+        "should match",
+    ),
+    ("spec.runPolicy.backoffLimit", 0, -1, "greater than or equal to 0"),
+    ("spec.runPolicy.activeDeadlineSeconds", 1, 0, "greater than or equal to 1"),
+    ("spec.runPolicy.ttlSecondsAfterFinished", 0, -1, "greater than or equal to 0"),
+    ("spec.runPolicy.cleanPodPolicy", "All", "Some", "Unsupported value"),
+    ("spec.runPolicy.gang", "none", "always", "Unsupported value"),
+    ("spec.runPolicy.suspend", True, "yes", "boolean"),
+    ("spec.pods.runAsUser", 1000, 0, "greater than or equal to 1"),
+    ("spec.pods.fsGroup", 1000, 0, "greater than or equal to 1"),
+    ("spec.pods.imagePullSecrets", ["keys"], ["Keys!"], "should match"),
+    ("spec.workers.replicas", 2, 10**30, "integer"),
+]
+
+
+def manifest(path: str, value: object) -> str:
+    """The smallest training with one field set or taken away."""
+    body: dict = {
+        "apiVersion": "unet.dev/v1alpha1",
+        "kind": "UNetTraining",
+        "metadata": {"name": "constraint", "namespace": NAMESPACE},
+        "spec": {
+            "dataset": {"task": "Task01", "volume": {"claimName": "msd"}},
+            "output": {"claimName": "results"},
+        },
+    }
+    node = body
+    *parents, last = path.split(".")
+    for name in parents:
+        node = node.setdefault(name, {})
+    if value is GONE:
+        node.pop(last)
+    else:
+        node[last] = copy.deepcopy(value)
+    return json.dumps(body)
+
+
+def identity(case: tuple) -> str:
+    """A case's name."""
+    bad = "missing" if case[2] is GONE else json.dumps(case[2])
+    return f"{case[0]}={bad[:40]}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=identity)
+def test_one_passes_and_one_is_refused(kubectl, case):
+    path, good, bad, says = case
+    kubectl.ok("create", "--dry-run=server", "-f", "-", stdin=manifest(path, good))
+    refused = kubectl("create", "--dry-run=server", "-f", "-", stdin=manifest(path, bad))
+    assert refused.returncode != 0, f"{path}: {bad!r} was accepted"
+    assert says in refused.stderr
+    assert path.rsplit(".", 1)[-1] in refused.stderr
+
+
+def test_an_unknown_field_is_refused_by_name(kubectl):
+    text = manifest("spec.training.epoch", 3)
+    refused = kubectl("create", "--dry-run=server", "-f", "-", stdin=text)
+    assert refused.returncode != 0
+    assert 'unknown field "spec.training.epoch"' in refused.stderr
+
+
+def test_region_and_labels_exclude_each_other(kubectl):
+    body = json.loads(manifest("spec.dataset.region", "whole-tumour"))
+    body["spec"]["dataset"]["labels"] = [1]
+    refused = kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
+    assert "either region or labels" in refused.stderr
+
+
+@pytest.mark.parametrize("field", ["dataset", "output"])
+def test_what_checkpoints_depend_on_cannot_change_once_an_attempt_has_started(kubectl, field):
+    name = f"frozen-{field}"
+    body = json.loads(manifest("metadata.name", name))
+    kubectl("delete", "unet", name, "-n", NAMESPACE, "--ignore-not-found")
+    kubectl.ok("create", "-f", "-", stdin=json.dumps(body))
+    try:
+        change = {
+            "dataset": {"dataset": {"task": "Task02"}},
+            "output": {"output": {"claimName": "others"}},
+        }[field]
+        patch = ("patch", "unet", name, "-n", NAMESPACE, "--type=merge", "--dry-run=server", "-p")
+        kubectl.ok(*patch, json.dumps({"spec": change}))
+        started = json.dumps({"status": {"attempt": 1}})
+        kubectl.ok(
+            "patch", "unet", name, "-n", NAMESPACE, "--type=merge", "--subresource=status",
+            "-p", started,
+        )  # fmt: skip
+        refused = kubectl(*patch, json.dumps({"spec": change}))
+        assert f"spec.{field} cannot change" in refused.stderr
+        kubectl.ok(*patch, json.dumps({"spec": {"training": {"epochs": 50}}}))
+    finally:
+        kubectl("delete", "unet", name, "-n", NAMESPACE, "--ignore-not-found", "--wait=false")
+
+
+@pytest.mark.parametrize(
+    "sample", sorted((ROOT / "manifests/samples").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_sample_is_accepted(kubectl, sample):
+    kubectl.ok("create", "--dry-run=server", "-n", NAMESPACE, "-f", str(sample))
+
+
+def test_plain_apply_takes_the_definition(kubectl):
+    assert (ROOT / "manifests/crd.yaml").stat().st_size < 200_000
+    kubectl.ok("apply", "-f", str(ROOT / "manifests/crd.yaml"))
+
+
+def test_explain_describes_every_field_of_the_spec(kubectl):
+    text = kubectl.ok("explain", "unettraining.spec", "--recursive")
+    fields = yaml.safe_load((ROOT / "manifests/crd.yaml").read_text())
+    schema = fields["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for name in schema["properties"]["spec"]["properties"]:
+        assert name in text
+    assert "Default: 40" in kubectl.ok("explain", "unettraining.spec.training.epochs")
+
+
+def test_the_full_sample_names_every_field_of_the_spec():
+    sample = yaml.safe_load((ROOT / "manifests/samples/full.yaml").read_text())["spec"]
+    fields = yaml.safe_load((ROOT / "manifests/crd.yaml").read_text())
+    schema = fields["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    alternatives = {"dataset.source", "dataset.region", "output.claimName"}
+
+    def missing(node: dict, value: dict, path: str) -> list[str]:
+        found = []
+        for name, child in node.get("properties", {}).items():
+            here = f"{path}{name}"
+            if here in alternatives:
+                continue
+            if name not in value:
+                found.append(here)
+            elif isinstance(value[name], dict):
+                found += missing(child, value[name], f"{here}.")
+        return found
+
+    assert missing(schema["properties"]["spec"], sample, "") == []

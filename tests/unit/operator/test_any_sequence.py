@@ -1,0 +1,220 @@
+"""Whatever happens, in whatever order: it ends, or waits for something one can name.
+
+A hypothesis state machine plays users, nodes, schedulers and crashes against the decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from making import claims, spec, training
+from unet_operator.draft import phase, terminal
+from unet_operator.observe import Claim
+from world import World
+
+CODES = st.sampled_from([0, 1, 2, 10, 11, 12, 13, 14, 134, 137, 143, 255])
+DISRUPTIONS = st.sampled_from(
+    ["", "PreemptionByScheduler", "EvictionByEvictionAPI", "DeletionByTaintManager"]
+)
+
+
+class AnySequence(RuleBasedStateMachine):
+    """Plays a training's life."""
+
+    world: World
+
+    @initialize(
+        replicas=st.integers(1, 3),
+        limit=st.integers(0, 3),
+        evaluate=st.booleans(),
+        staged=st.booleans(),
+        clean=st.sampled_from(["None", "Running", "All"]),
+        deadline=st.sampled_from([None, 600]),
+    )
+    def apply(self, replicas, limit, evaluate, staged, clean, deadline):
+        """A user applies a training."""
+        source = {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}
+        changes = {
+            "workers": {"replicas": replicas, "minReplicas": 1},
+            "runPolicy": {
+                "backoffLimit": limit,
+                "cleanPodPolicy": clean,
+                "activeDeadlineSeconds": deadline,
+            },
+            "evaluation": {"enabled": evaluate},
+            "dataset": {"source": source if staged else None},
+        }
+        self.changes = changes
+        self.world = World(training(**changes))
+        self.world.settle()
+
+    def pods(self, role):
+        """Pods that have not ended."""
+        return self.world.live(role)
+
+    @rule()
+    def look(self):
+        """The operator looks."""
+        self.world.settle()
+
+    @rule()
+    def crash(self):
+        """The operator dies between doing and writing."""
+        self.world.reconcile(write=False)
+
+    @rule(seconds=st.sampled_from([1, 15, 60, 200]))
+    def time_passes(self, seconds):
+        """Time passes."""
+        self.world.wait(seconds)
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("worker"))
+    @rule(data=st.data())
+    def a_worker_starts(self, data):
+        """A node takes a worker."""
+        self.world.place(data.draw(st.sampled_from(self.pods("worker"))))
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("worker"))
+    @rule(data=st.data())
+    def a_worker_finds_no_room(self, data):
+        """No node takes a worker."""
+        self.world.no_room(data.draw(st.sampled_from(self.pods("worker"))))
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("worker"))
+    @rule(data=st.data(), disruption=DISRUPTIONS)
+    def a_worker_is_lost(self, data, disruption):
+        """A worker is deleted, evicted, preempted, or its node is gone."""
+        self.world.lose(data.draw(st.sampled_from(self.pods("worker"))), disruption)
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("worker"))
+    @rule(data=st.data(), code=CODES)
+    def a_worker_ends(self, data, code):
+        """A worker's sshd ends, which it never should."""
+        self.world.end(data.draw(st.sampled_from(self.pods("worker"))), code or 143, "worker")
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("launcher"))
+    @rule()
+    def all_workers_answer(self):
+        """Rendezvous is over."""
+        self.world.meet(self.pods("launcher")[0])
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("launcher"))
+    @rule(code=CODES)
+    def the_launcher_ends(self, code):
+        """mpiexec or rendezvous ends."""
+        found = self.pods("launcher")[0]
+        met = "rendezvous" in found.exits
+        self.world.end(found, code if met else code or 13, "launch" if met else "rendezvous")
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("evaluate") or self.pods("report"))
+    @rule(code=CODES)
+    def an_evaluation_pod_ends(self, code):
+        """A shard or the report ends."""
+        found = (self.pods("evaluate") or self.pods("report"))[0]
+        self.world.end(found, code, found.role, meanDice=0.8, cases=3)
+        self.world.settle()
+
+    @precondition(lambda self: self.pods("stage"))
+    @rule(code=CODES)
+    def staging_ends(self, code):
+        """The staging pod ends."""
+        self.world.end(self.pods("stage")[0], code, "stage")
+        self.world.settle()
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(data=st.data())
+    def somebody_deletes_a_job(self, data):
+        """A user deletes one of our Jobs."""
+        self.world.remove_job(data.draw(st.sampled_from(sorted(self.world.jobs))))
+        self.world.settle()
+
+    @rule(suspend=st.booleans())
+    def suspend_or_resume(self, suspend):
+        """A user sets runPolicy.suspend."""
+        policy = {**self.changes["runPolicy"], "suspend": suspend}
+        self.changes = {**self.changes, "runPolicy": policy}
+        self.world.training = replace(self.world.training, spec=spec(**self.changes))
+        self.world.settle()
+
+    @rule(there=st.booleans())
+    def the_claim_comes_or_goes(self, there):
+        """Somebody deletes or creates the data's claim."""
+        self.world.claims = claims() if there else {"msd": Claim("msd", exists=False)}
+        self.world.settle()
+
+    @invariant()
+    def the_phase_follows_from_the_conditions(self):
+        """No phase is ever set by hand."""
+        status = self.world.training.status
+        assert status.phase in (None, phase(status))
+
+    @invariant()
+    def it_has_ended_or_waits_for_something_with_a_name(self):
+        """Never silent: a message, and a time to look again or an end."""
+        status = self.world.training.status
+        if status.phase is None or terminal(status):
+            return
+        assert status.message, f"silent in {status.phase}"
+        waits_for_the_user = status.phase == "Suspended"
+        assert waits_for_the_user or self.world.last.wake is not None
+
+    @invariant()
+    def at_most_one_attempt_trains(self):
+        """Launchers of two attempts never run together."""
+        assert len({p.attempt for p in self.pods("launcher")}) <= 1
+
+    @invariant()
+    def failures_stay_within_the_limit(self):
+        """The count never exceeds the limit by more than the failure that ended it."""
+        status = self.world.training.status
+        limit = self.changes["runPolicy"]["backoffLimit"]
+        assert status.failures <= limit + 1
+        assert status.failures <= limit or terminal(status)
+
+    def teardown(self):
+        """From wherever it got to, with nothing else going wrong, it ends."""
+        if not hasattr(self, "world"):
+            return
+        self.world.claims = claims()
+        policy = {**self.changes["runPolicy"], "suspend": False, "activeDeadlineSeconds": None}
+        self.world.training = replace(
+            self.world.training, spec=spec(**{**self.changes, "runPolicy": policy})
+        )
+        for _ in range(120):
+            if terminal(self.world.training.status):
+                break
+            self.world.carry_on()
+        status = self.world.training.status
+        assert terminal(status), f"never ends: {status.phase}: {status.message}"
+        assert status.completion_time is not None
+        before = list(self.world.created)
+        self.world.jobs, self.world.pods = {}, {}
+        for _ in range(3):
+            self.world.wait(1000)
+            self.world.settle()
+        assert self.world.created == before, "made something after the end"
+
+
+AnySequence.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a life takes minutes
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestAnySequence = AnySequence.TestCase
