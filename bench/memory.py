@@ -1,0 +1,89 @@
+"""Peak memory of one training step at the course's size, 144 x 144 x 144, batch 8.
+
+    python bench/memory.py [--side 144 --batch 8] [--limit-gib 12]
+
+Each variant is a process of its own that takes two steps of the course's network (16 feature
+maps, five levels, batch norm) and tells its peak RSS.  A variant that wants more address
+space than --limit-gib is ended and reported as such, so that the machine stays usable.  The
+goal for the default is at most 16 GiB; the course's own program needs 40 GB and more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from common import PYTHON, ROOT, bars, run, spread
+
+sys.path.insert(0, str(ROOT))
+
+
+def shape_of(args: argparse.Namespace, network: str, micro: int | None, precision: str) -> str:
+    """The probe's argument."""
+    from unet.network.model import NetworkSpec, course_spec
+    from unet.planning.plan import Shape
+
+    spec = course_spec(1, 1, args.filters, upsampling=False)
+    if network == "planned":
+        spec = NetworkSpec(channels=1, outputs=1, filters=spec.filters, strides=spec.strides,
+                           supervised_levels=3)  # fmt: skip
+    return Shape(
+        network=spec, patch_size=(args.side,) * 3, batch_size=args.batch, micro_batch=micro,
+        activation="sigmoid", threads=args.threads, precision=precision,
+    ).model_dump_json()  # fmt: skip
+
+
+def measure(args: argparse.Namespace) -> dict:
+    from unet.planning.machine import this_machine
+
+    precisions = ["float32", "bfloat16"] if this_machine().bfloat16 else ["float32"]
+    slices = sorted(set(args.micro_batch) | ({args.batch} if args.whole else set()))
+    found = {}
+    for network in args.network:
+        for precision in precisions:
+            for micro in slices:
+                shape = shape_of(args, network, micro if micro < args.batch else None, precision)
+                command = [PYTHON, "-m", "unet.run.probe", shape]
+                runs = [run(command, args.threads, args.limit_gib * 2**30)
+                        for _ in range(args.rounds)]  # fmt: skip
+                well = [r for r in runs if r.code == 0]
+                peaks = [json.loads(r.output.strip().splitlines()[-1])["peak_bytes"] / 2**30
+                         for r in well]  # fmt: skip
+                found[f"{network}, {precision}, slices of {micro}"] = {
+                    "peak_gib": spread(peaks) if peaks else None,
+                    "wall_seconds": spread([r.wall for r in runs]),
+                    "outcome": "done" if len(well) == len(runs) else
+                    f"code {runs[-1].code}: {(runs[-1].output.splitlines() or [''])[-1][:200]}",
+                }  # fmt: skip
+    return {"side": args.side, "batch": args.batch, "filters": args.filters,
+            "limit_gib": args.limit_gib, "variants": found}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--side", type=int, default=144)
+    add("--batch", type=int, default=8)
+    add("--filters", type=int, default=16)
+    add("--network", nargs="+", choices=("course", "planned"), default=["course"])
+    add("--micro-batch", type=int, nargs="+", default=[1], help="patches computed at a time")
+    add("--whole", action="store_true", help="also the batch in one piece")
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    add("--rounds", type=int, default=1)
+    add("--limit-gib", type=float, default=12.0, help="address space of a variant")
+    add("--figure", type=Path, metavar="PNG")
+    args = parser.parse_args()
+    result = measure(args)
+    print(json.dumps(result, indent=1))
+    if args.figure:
+        peaks = {n: v["peak_gib"] for n, v in result["variants"].items() if v["peak_gib"]}
+        bars(args.figure, f"One step at {args.side}^3, batch {args.batch}", "peak RSS, GiB", peaks)
+
+
+if __name__ == "__main__":
+    main()

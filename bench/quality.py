@@ -1,0 +1,165 @@
+"""Dice on a held-out fold after a time budget, and Dice against time while training.
+
+    python bench/quality.py --data_path DIR --time-budget 20m [--figure docs/quality.png]
+    python bench/quality.py … --peer-python PEER/bin/python
+
+`unet train` gets paths and a time budget, nothing else but the fold to hold out; `unet
+evaluate` scores the held-out cases over their whole volumes.  The curve is the validation
+Dice of the same cases as the training prints it, on the prepared grid.  With --peer-python a
+MONAI U-Net is trained on the same cases the way MONAI's tutorial does, for the whole budget,
+and scored by the same code.  Both get the same threads; run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import PYTHON, ROOT, environment, require, run
+
+sys.path.insert(0, str(ROOT))
+
+
+@dataclass(frozen=True)
+class Point:
+    """Validation Dice after some minutes since the command's start."""
+
+    minutes: float
+    dice: float
+
+
+def train(args: argparse.Namespace, folder: Path) -> tuple[float, list[Point]]:
+    """Runs `unet train`; returns its minutes and the curve."""
+    from unet.run.logfmt import parse_line
+
+    command = [PYTHON, "-m", "unet", "train", "--data_path", str(args.data_path), "--output",
+               str(folder), "--time-budget", args.time_budget, "--split", "kfold",
+               "--fold", str(args.fold), "--folds", str(args.folds)]  # fmt: skip
+    points, began = [], time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                          env=environment(args.threads)) as process:  # fmt: skip
+        for line in process.stdout:
+            sys.stderr.write(line)
+            fields = parse_line(line) or {}
+            if "epoch" in fields and "val_dice" in fields and "event" not in fields:
+                minutes = (time.monotonic() - began) / 60
+                points.append(Point(round(minutes, 2), float(fields["val_dice"])))
+    if process.returncode:
+        raise SystemExit(f"unet train ended with code {process.returncode}")
+    return (time.monotonic() - began) / 60, points
+
+
+def peer(args: argparse.Namespace, run_folder: Path, minutes: float) -> dict[str, object]:
+    """Trains the tutorial's network for `minutes` and scores it with our code."""
+    import numpy as np
+
+    from unet.data.msd import load_dataset
+    from unet.data.split import load_split
+    from unet.data.target import make_target
+    from unet.data.volume import read_image, read_label
+    from unet.result.metrics import dice
+    from unet.result.stats import bootstrap_mean
+
+    dataset, split = load_dataset(args.data_path), load_split(run_folder / "split.json")
+    target = make_target(dataset, None, None)
+    if len(dataset.channels) != 1 or not target.exclusive:
+        raise SystemExit("the tutorial's network is set up for one channel and exclusive labels")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {case.id: [str(case.image), str(case.label)] for case in dataset.cases}
+        task = {
+            "training": [files[case] for case in split.training],
+            "validation": {case: files[case] for case in split.validation},
+            "outputs": target.outputs, "minutes": minutes, "threads": args.threads,
+            "patch": args.peer_patch, "predictions": str(folder),
+        }  # fmt: skip
+        (folder / "task.json").write_text(json.dumps(task))
+        script = ROOT / "bench/peers/monai_tutorial.py"
+        command = [args.peer_python, str(script), str(folder / "task.json")]
+        done = require(run(command, args.threads), "the peer")
+        scores = []
+        for case in (dataset.case(name) for name in split.validation):
+            volume = read_image(case.image, 1, (0,))
+            truth = target.region_masks(read_label(case.label, volume, tuple(dataset.labels)))
+            found = target.region_masks(np.load(folder / f"{case.id}.npy"))
+            pairs = [dice(found[..., r], truth[..., r]) for r in range(truth.shape[-1])]
+            scores.append(float(np.nanmean(pairs)))
+    note = json.loads(done.output.strip().splitlines()[-1])
+    return {"minutes": minutes, "mean_dice": bootstrap_mean(scores).model_dump(), **note}
+
+
+def draw(file: Path, name: str, points: list[Point], final: float, minutes: float) -> None:
+    """Draws Dice against minutes; the star is the evaluation over whole volumes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    axes.plot([p.minutes for p in points], [p.dice for p in points], marker="o", label="training")
+    axes.plot([minutes], [final], "*", markersize=12, label="evaluation, whole volumes")
+    axes.set(xlabel="minutes since the start", ylabel="mean Dice, held-out cases", title=name)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+    from unet.config import parse_duration
+
+    minutes, points = train(args, folder / "run")
+    results = folder / "results"
+    command = [PYTHON, "-m", "unet", "evaluate", "--data_path", args.data_path, "--saved_model",
+               folder / "run", "--output", results]  # fmt: skip
+    scored = require(run(command, args.threads), "unet evaluate")
+    summary = json.loads((results / "results.json").read_text())["summary"]
+    result = {
+        "data_set": args.data_path.name, "fold": f"{args.fold}/{args.folds}",
+        "time_budget": args.time_budget, "threads": args.threads,
+        "training_minutes": round(minutes, 2), "evaluation_minutes": round(scored.wall / 60, 2),
+        "mean_dice": summary["mean_dice"],
+        "regions": {r["region"]: r["dice"] for r in summary["regions"]},
+        "curve": [[p.minutes, p.dice] for p in points],
+    }  # fmt: skip
+    if args.figure:
+        draw(args.figure, args.data_path.name, points, summary["mean_dice"]["mean"], minutes)
+    if args.peer_python:
+        budget = parse_duration(args.time_budget) / 60
+        result["peer"] = peer(args, folder / "run", budget)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data_path", "--data-path", type=Path, required=True, metavar="DIR")
+    add("--time-budget", default="5m", help="of training (default: 5m)")
+    add("--fold", type=int, default=0)
+    add("--folds", type=int, default=5)
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    add("--keep", type=Path, metavar="DIR", help="leave run and results there")
+    add("--peer-python", help="python with torch, monai and nibabel; trains the peer as well")
+    add("--peer-patch", type=int, nargs=3, default=(32, 48, 32), help="the peer's patch")
+    add("--figure", type=Path, metavar="PNG")
+    args = parser.parse_args()
+    args.data_path = args.data_path.resolve()
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
+        print(json.dumps(measure(args, args.keep), indent=1))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measure(args, Path(folder)), indent=1))
+
+
+if __name__ == "__main__":
+    main()

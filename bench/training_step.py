@@ -1,0 +1,173 @@
+"""Training voxels per CPU second of one step: ours, plain PyTorch, MONAI's DynUNet.
+
+    python bench/training_step.py --peer-python PEER/bin/python [--patch 96,96,96 --batch 1]
+
+PEER is an environment with torch and monai, never the project's.  PyTorch gets the very same
+network: filters, levels, instance norm, transposed convolutions, deep supervision, Dice plus
+cross-entropy, clipping, AdamW.  DynUNet is MONAI's closest; it has one convolution more in
+each decoder level, so its rate is multiplied by its FLOPs over ours.  The better peer is the
+fastest of their memory layouts, and of bfloat16 autocast where the CPU has it.
+
+Each side is a process; they take turns, and a round's ratio compares steps that met the same
+load.  Also measured: the machine's float32 GEMM rate, and each side's share of it, counting
+a backward pass as two forward ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from common import PYTHON, ROOT, Worker, answer, bars, forward_flops, ratios, spread
+
+OUTPUTS, SUPERVISED = 3, 3
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Our side."""
+    from unet.network.model import NetworkSpec
+    from unet.planning.plan import Shape
+    from unet.run.comm import Solo
+    from unet.run.heap import keep_freed_memory
+    from unet.run.step import Trainer
+    from unet.run.threads import use_threads
+
+    keep_freed_memory()
+    use_threads(args.threads)
+    network = NetworkSpec(
+        channels=1, outputs=OUTPUTS, filters=args.filters,
+        strides=((2, 2, 2),) * (len(args.filters) - 1), supervised_levels=SUPERVISED,
+    )  # fmt: skip
+    precision = "bfloat16" if args.bfloat16 else "float32"
+    trainer = Trainer(
+        Shape(network=network, patch_size=args.patch, batch_size=args.batch, activation="softmax",
+              threads=args.threads, precision=precision),
+        Solo(), seed=0,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((args.batch, *args.patch, 1), dtype=np.float32)
+    target = np.eye(OUTPUTS, dtype=np.uint8)[rng.integers(0, OUTPUTS, (args.batch, *args.patch))]
+    answer(lambda: trainer.step(image, target, 1e-3, stop=False).loss)
+
+
+def gemm_rate(threads: int) -> float:
+    """FLOP per CPU second of a large float32 matrix product in TensorFlow; the best of five."""
+    import unet  # noqa: F401  sets TensorFlow's environment
+    from unet.run.threads import use_threads
+
+    use_threads(threads)
+    import tensorflow as tf
+
+    size = 2048
+    matrix = tf.random.normal((size, size))
+    product = tf.function(lambda a: tf.reduce_sum(a @ a))
+    float(product(matrix))
+    best = math.inf
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(4):
+            float(product(matrix))
+        best = min(best, time.process_time() - began)
+    return 4 * 2 * size**3 / best
+
+
+def measure(args: argparse.Namespace) -> dict:
+    """Lets the sides take turns and compares them."""
+    common = [
+        "--patch", ",".join(map(str, args.patch)), "--batch", str(args.batch),
+        "--filters", ",".join(map(str, args.filters)), "--threads", str(args.threads),
+    ]  # fmt: skip
+    bf16 = ["--bfloat16"] if args.bfloat16 else []
+    commands = {"ours": [PYTHON, __file__, "--serve", *common, *bf16]}
+    if args.peer_python:
+        peer = [args.peer_python, str(ROOT / "bench/peers/training_step.py"), *common]
+        for network in ("pytorch", "monai"):
+            for layout in ("contiguous", "channels_last_3d"):
+                for precision in ("float32", "bfloat16") if args.bfloat16 else ("float32",):
+                    name = f"{network}, {layout}, {precision}"
+                    commands[name] = [*peer, "--network", network, "--layout", layout,
+                                      "--precision", precision]  # fmt: skip
+    flops = {name: _flops(args, 2 if name.startswith("monai") else 1) for name in commands}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    peaks: dict[str, int] = {}
+    with ExitStack() as stack:
+        sides = {n: stack.enter_context(Worker(c, args.threads)) for n, c in commands.items()}
+        for side in sides.values():
+            side.ask(steps=1)
+        for number in range(args.rounds):
+            for name in list(sides)[:: 1 if number % 2 else -1]:
+                found = sides[name].ask(steps=args.steps)
+                seconds[name].append(statistics.median(found["cpu"]))
+                peaks[name] = found["peak_bytes"]
+    voxels = args.batch * math.prod(args.patch)
+    rates = {
+        name: [voxels / s * flops[name] / flops["ours"] for s in values]
+        for name, values in seconds.items()
+    }
+    gemm = gemm_rate(args.threads)
+    result = {
+        "patch": args.patch, "batch": args.batch, "filters": args.filters,
+        "threads": args.threads, "rounds": args.rounds, "steps_per_round": args.steps,
+        "cpu_seconds_per_step": {name: spread(s) for name, s in seconds.items()},
+        "voxels_per_cpu_second_at_our_flops": {name: spread(r) for name, r in rates.items()},
+        "gemm_gflop_per_cpu_second": round(gemm / 1e9, 1),
+        "share_of_gemm": {
+            name: spread([3 * flops["ours"] / voxels * r / gemm for r in values], 3)
+            for name, values in rates.items()
+        },
+        "peak_bytes": peaks,
+    }  # fmt: skip
+    peers = [name for name in rates if name != "ours"]
+    if peers:
+        better = max(peers, key=lambda name: statistics.median(rates[name]))
+        result |= {"better_peer": better, "ratio": ratios(rates["ours"], rates[better])}
+    return result
+
+
+def _flops(args: argparse.Namespace, decoder_convolutions: int) -> float:
+    return args.batch * forward_flops(
+        args.filters, args.patch, 1, OUTPUTS, decoder_convolutions, SUPERVISED
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--peer-python", help="python with torch and monai; without it ours alone is measured")
+    add("--patch", type=_numbers, default=(40, 56, 40), help="default: 40,56,40")
+    add("--batch", type=int, default=2)
+    add("--filters", type=_numbers, default=(16, 32, 64, 128), help="per level")
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    add("--rounds", type=int, default=5)
+    add("--steps", type=int, default=2, help="steps of a side's turn (default: 2)")
+    add("--bfloat16", action="store_true", help="ours in bfloat16, peers with autocast as well")
+    add("--figure", type=Path, metavar="PNG", help="draw the rates, e.g. docs/training_step.png")
+    add("--serve", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(args)
+        return
+    result = measure(args)
+    print(json.dumps(result, indent=1))
+    if args.figure:
+        bars(args.figure, "Training, one step", "voxels per CPU second, at equal FLOPs",
+             result["voxels_per_cpu_second_at_our_flops"])  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
