@@ -20,3 +20,11 @@ def test_bfloat16_is_read_from_the_cpu_flags(tmp_path):
     assert this_machine(cpuinfo).bfloat16
     cpuinfo.write_text("processor: 0\nflags\t\t: fpu sse\n")
     assert not this_machine(cpuinfo).bfloat16
+
+
+def test_ranks_of_one_host_share_its_memory_and_cores():
+    alone, shared = this_machine(environment={}), this_machine(environment={"MPI_LOCALNRANKS": "2"})
+    assert shared.memory_bytes == alone.memory_bytes // 2
+    assert 1 <= shared.cores <= alone.cores
+    assert usable_cores({"MPI_LOCALNRANKS": "100000"}) == 1
+    assert usable_cores({"MPI_LOCALNRANKS": "2", "OMP_NUM_THREADS": "7"}) == 7
