@@ -20,13 +20,16 @@ def course_size(
     fits: Callable[[int], bool],
     reasons: list[str],
 ) -> tuple[tuple[int, int, int], int]:
-    """The patch and the batch: what was given, else the course's, else what there is room for.
+    """The patch and the batch: what was given, else the course's.
+
+    A batch that does not fit is computed in slices, so only a patch that alone does not fit
+    gives way.
 
     Args:
         shapes: of the training cases, in voxels.
         patch_size: as given; obeyed.
         batch_size: as given; obeyed.
-        fits: whether so many voxels a step fit into the memory.
+        fits: whether so many voxels computed at a time fit into the memory.
         reasons: is added to wherever the course's own sizes are not taken.
 
     Raises:
@@ -39,19 +42,14 @@ def course_size(
             "--patch-size", f"{wrong[0]} is no multiple of {DIVISOR}",
             f"give {max(DIVISOR, round(wrong[0] / DIVISOR) * DIVISOR)}",
         )  # fmt: skip
-    batch = batch_size or BATCH
-    while not batch_size and batch > 1 and not fits(batch * math.prod(patch)):
-        batch //= 2
-    if not batch_size and batch < BATCH:
-        reasons.append(f"batch {batch}, not the course's {BATCH}: more does not fit the memory")
     whole = patch
-    while not patch_size and max(patch) > DIVISOR and not fits(batch * math.prod(patch)):
+    while not patch_size and max(patch) > DIVISOR and not fits(math.prod(patch)):
         longest = patch.index(max(patch))
         shorter = [side - DIVISOR * (axis == longest) for axis, side in enumerate(patch)]
         patch = (shorter[0], shorter[1], shorter[2])
     if patch != whole:
         reasons.append(f"patch {_by(patch)}, not {_by(whole)}: more does not fit the memory")
-    return patch, batch
+    return patch, batch_size or BATCH
 
 
 def course_steps(cases: int, batch: int, ranks: int) -> int:

@@ -77,6 +77,15 @@ class Plan(BaseModel):
         """Patches per step over all ranks."""
         return self.batch_size * self.ranks
 
+    @property
+    def shape(self) -> Shape:
+        """What fixes time and memory of a step."""
+        return Shape(
+            network=self.network, patch_size=self.patch_size, batch_size=self.batch_size,
+            micro_batch=self.micro_batch, activation=self.target.activation,
+            threads=self.threads, precision=self.precision,
+        )  # fmt: skip
+
 
 class Shape(BaseModel):
     """The part of a plan that fixes time and memory: what a probe measures."""
@@ -184,14 +193,21 @@ def make_plan(
     means = _means(config, machine, ranks, reasons)
     grid = _grid(config, fingerprint, training_cases, means.voxels, reasons)
     network, patch, batch = _network(config, target, fingerprint, grid, means, reasons)
-    memory = _memory(network, batch * math.prod(patch), grid, means)
+    at_a_time = _at_a_time(
+        batch, config.recompute,
+        lambda patches: _memory(network, patches * math.prod(patch), grid, means) <= means.memory,
+    )  # fmt: skip
+    memory = _memory(network, at_a_time * math.prod(patch), grid, means)
     if memory > means.memory:
         raise MemoryShortError(
-            "--patch-size and --batch-size",
-            f"{'x'.join(map(str, patch))} x {batch} needs about {memory / 2**30:.1f} GiB of "
+            "--patch-size",
+            f"one patch of {'x'.join(map(str, patch))} needs about {memory / 2**30:.1f} GiB of "
             f"{machine.memory_bytes / 2**30:.1f} GiB",
-            "give smaller ones, or leave them to the plan",
+            "give a smaller one, or leave it to the plan",
         )
+    if at_a_time < batch:
+        why = "as --recompute asks" if config.recompute else "more at once does not fit the memory"
+        reasons.append(f"batch {batch} computed {at_a_time} at a time: {why}")
     step_seconds = batch * math.prod(patch) / means.rate
     steps, epochs = _length(config, grid, patch, batch, step_seconds, means)
     return Plan(
@@ -200,6 +216,7 @@ def make_plan(
         network=network,
         patch_size=patch,
         batch_size=batch,
+        micro_batch=at_a_time if at_a_time < batch else None,
         ranks=ranks,
         precision=means.precision,
         threads=means.threads,
@@ -333,6 +350,13 @@ def _patch(
         if _memory(spec(strides), batch * math.prod(patch), grid, means) <= means.memory:
             break
     return patch, strides, batch
+
+
+def _at_a_time(batch: int, recompute: bool, fits: Callable[[int], bool]) -> int:
+    """Patches computed at a time: the largest divisor of the batch that fits, 1 at least."""
+    if recompute:
+        return 1
+    return next((n for n in range(batch, 1, -1) if batch % n == 0 and fits(n)), 1)
 
 
 def _memory(network: NetworkSpec, voxels: int, grid: Grid, means: Means) -> float:

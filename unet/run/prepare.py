@@ -20,13 +20,16 @@ from unet.data.msd import Dataset, load_dataset, pick_channels
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
 from unet.data.split import Split, make_split, save_split
 from unet.data.target import Target, make_target
-from unet.errors import DataError, DiskError, UsageError
+from unet.errors import DataError, DiskError, MemoryShortError, UsageError
 from unet.planning.machine import this_machine
-from unet.planning.plan import Plan, make_plan
+from unet.planning.plan import MEMORY_SHARE, Plan, make_plan
 from unet.run.comm import Comm
 from unet.run.probe import refine
 from unet.run.progress import Reporter
 from unet.run.resume import adapted
+
+PLANNING_ROUNDS = 4
+LARGEST_SHARE = 0.95  # of the memory limit that a measured plan may need
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,37 @@ def _decide(
     """Rank 0 plans and measures; the others receive its plan."""
     text = None
     if comm.rank == 0:
-        plan = make_plan(fingerprint, target, config, this_machine(), split.training, comm.size)
-        plan = refine(plan, config, fingerprint, split.training)
+        plan = _fitting_plan(config, fingerprint, target, split.training, comm.size)
         for reason in plan.reasons:
             reporter.event("reason", text=reason)
         text = plan.model_dump_json()
     return Plan.model_validate_json(str(comm.gather_objects(text)[0]))
+
+
+def _fitting_plan(
+    config: TrainConfig, fingerprint: Fingerprint, target: Target, training: Sequence[str],
+    ranks: int,
+) -> Plan:  # fmt: skip
+    """Plans, measures, and plans again with less memory where more is taken than estimated."""
+    machine = this_machine()
+    allowed = machine.memory_bytes
+    for _ in range(PLANNING_ROUNDS):
+        assumed = machine.model_copy(update={"memory_bytes": int(allowed)})
+        plan = make_plan(fingerprint, target, config, assumed, training, ranks)
+        plan = plan.model_copy(update={"memory_limit_bytes": machine.memory_bytes})
+        planned_for = min(allowed, plan.memory_bytes / MEMORY_SHARE)
+        try:
+            measured = refine(plan, config, fingerprint, training)
+        except MemoryShortError:
+            allowed = 0.7 * planned_for
+            continue
+        if measured.memory_bytes <= LARGEST_SHARE * machine.memory_bytes:
+            return measured
+        allowed = 0.95 * planned_for * machine.memory_bytes / measured.memory_bytes
+    raise MemoryShortError(
+        "memory", f"{machine.memory_bytes / 2**30:.1f} GiB were too little for the plans tried",
+        "give this process more, or a smaller --patch-size",
+    )  # fmt: skip
 
 
 def _write(file: Path, text: str) -> None:

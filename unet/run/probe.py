@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import numpy as np
 from unet.config import TrainConfig
 from unet.data.feed import PREFETCH
 from unet.data.fingerprint import Fingerprint
+from unet.errors import MemoryShortError
 from unet.planning.plan import Measured, Plan, Shape
 from unet.run.comm import Solo
 from unet.run.heap import keep_freed_memory
@@ -25,18 +27,26 @@ from unet.run.step import Trainer
 from unet.run.threads import use_threads
 
 STEPS = 3  # timed after one that traces and warms up
-PATIENCE = 300.0  # seconds a probe may take before it counts as unfit
+KILLED = {-signal.SIGKILL, -signal.SIGABRT, MemoryShortError.code}
+PATIENCE = 300.0  # seconds a probe may take
 
 
 def measure(shape: Shape) -> Measured | None:
-    """Runs a probe in a child process; None when it failed, was killed or took too long."""
+    """Runs a probe in a child process; None when it took too long.
+
+    Raises:
+        MemoryShortError: the child was killed or found no memory.
+    """
     command = [sys.executable, "-m", "unet.run.probe", shape.model_dump_json()]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return None
+    if done.returncode in KILLED:
+        raise MemoryShortError("planning", "a trial step was killed for lack of memory",
+                               "give this process more memory")  # fmt: skip
     if done.returncode:
-        return None
+        raise RuntimeError(f"trial step: {done.stderr.strip()[-2000:]}")
     return Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
 
 
@@ -66,23 +76,27 @@ def refine(
 
     The faster of float32 and bfloat16 is taken where the CPU has the latter and the user
     leaves it open.  With a time budget the number of epochs follows the measured step.
+
+    Raises:
+        MemoryShortError: a trial step was killed for lack of memory.
     """
     precisions = [plan.precision]
     if config.precision == "auto" and plan.precision == "bfloat16":
         precisions.append("float32")
     found: dict[str, Measured] = {}
     for precision in precisions:
-        result = measure(_shape(plan, precision))
+        result = measure(_trial(plan.model_copy(update={"precision": precision}).shape))
         if result is not None:
             found[precision] = result
     if not found:
-        return plan
+        reason = f"not measured: a trial step took longer than {PATIENCE:.0f} s"
+        return plan.model_copy(update={"reasons": (*plan.reasons, reason)})
     best = min(found, key=lambda name: found[name].step_seconds)
-    step = found[best].step_seconds
+    step = found[best].step_seconds * plan.batch_size / _trial(plan.shape).batch_size
     memory = found[best].peak_bytes + host_bytes(plan, fingerprint, training)
     reasons = (
         *plan.reasons,
-        *(f"{name}: {m.step_seconds:.2f} s a step" for name, m in found.items()),
+        *(f"{name}: {m.step_seconds:.2f} s a trial step" for name, m in found.items()),
         f"peak memory {memory / 2**30:.1f} GiB of {plan.memory_limit_bytes / 2**30:.1f} GiB",
     )
     return plan.model_copy(update={
@@ -99,12 +113,15 @@ def host_bytes(plan: Plan, fingerprint: Fingerprint, training: Sequence[str]) ->
     return batches + largest * 4.0 * (3 * plan.network.outputs + 1)
 
 
-def _shape(plan: Plan, precision: str) -> Shape:
-    return Shape(
-        network=plan.network, patch_size=plan.patch_size, batch_size=plan.batch_size,
-        activation=plan.target.activation, threads=plan.threads, precision=precision,
-    )  # fmt: skip
+def _trial(shape: Shape) -> Shape:
+    """The shape with two slices at most: more take more time and no more memory."""
+    return shape.model_copy(
+        update={"batch_size": min(shape.batch_size, 2 * (shape.micro_batch or shape.batch_size))}
+    )
 
 
 if __name__ == "__main__":
-    print(run(Shape.model_validate_json(sys.argv[1])).model_dump_json())
+    try:
+        print(run(Shape.model_validate_json(sys.argv[1])).model_dump_json())
+    except MemoryShortError as error:
+        sys.exit(error.code)

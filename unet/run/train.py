@@ -19,7 +19,6 @@ from unet.errors import DiskError, NumericError, Terminated
 from unet.network.bundle import MODEL_FILE, About, save_bundle, strip_supervision
 from unet.network.schedule import peak_rate, rate_at
 from unet.planning.machine import usable_cores
-from unet.planning.plan import Shape
 from unet.run.checkpoint import Checkpoint, Position, Store
 from unet.run.comm import Comm
 from unet.run.fence import Fence
@@ -83,14 +82,7 @@ class _Run:
         self.began = began
         self.prepared: Prepared = prepare(config, comm, reporter)
         plan = self.plan = self.prepared.plan
-        self.trainer = Trainer(
-            Shape(
-                network=plan.network, patch_size=plan.patch_size, batch_size=plan.batch_size,
-                micro_batch=plan.micro_batch, activation=plan.target.activation,
-                threads=plan.threads, precision=plan.precision,
-            ),
-            comm, config.seed,
-        )  # fmt: skip
+        self.trainer = Trainer(plan.shape, comm, config.seed)
         self.feed = Feed(
             self.prepared.cache, self.prepared.split.training, plan.target, plan.patch_size,
             plan.batch_size, config.seed, comm.rank, comm.size,

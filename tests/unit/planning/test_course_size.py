@@ -21,19 +21,19 @@ def test_with_room_the_courses_sizes_are_kept_without_a_word():
     assert size() == ((PATCH,) * 3, BATCH, [])
 
 
-def test_without_room_first_the_batch_then_the_patch_gives_way_and_says_so():
-    patch, batch, reasons = size(room=3 * PATCH**3)
-    assert (patch, batch, len(reasons)) == ((PATCH,) * 3, 2, 1)
+def test_a_batch_that_does_not_fit_at_once_is_kept_for_it_is_computed_in_slices():
+    assert size(room=PATCH**3) == ((PATCH,) * 3, BATCH, [])
+
+
+def test_a_patch_that_alone_does_not_fit_gives_way_and_says_so():
     patch, batch, reasons = size(room=100**3)
-    assert (patch, batch, len(reasons)) == ((96, 96, 96), 1, 2)
+    assert (patch, batch, len(reasons)) == ((96, 96, 96), BATCH, 1)
 
 
 def test_what_was_given_is_obeyed_whether_it_fits_or_not():
     assert size(patch=(144, 144, 144), batch=8, room=1) == ((144, 144, 144), 8, [])
-    patch, batch, _ = size(patch=(16, 32, 48), room=1)
-    assert (patch, batch) == ((16, 32, 48), 1)
-    patch, batch, _ = size(batch=8, room=8 * 64**3)
-    assert (patch, batch) == ((64, 64, 64), 8)
+    patch, batch, _ = size(batch=4, room=64**3)
+    assert (patch, batch) == ((64, 64, 64), 4)
 
 
 def test_a_given_side_that_no_five_levels_suit_is_refused_with_the_next_one():
@@ -45,7 +45,8 @@ def test_a_given_side_that_no_five_levels_suit_is_refused_with_the_next_one():
        st.integers(DIVISOR**3, 8 * PATCH**3))  # fmt: skip
 def test_a_planned_size_fits_suits_the_network_and_pads_no_more_than_it_must(shapes, room):
     patch, batch, _ = size(shapes, room=room)
-    assert batch * math.prod(patch) <= room
+    assert batch == BATCH
+    assert math.prod(patch) <= room
     for axis, side in enumerate(patch):
         assert side % DIVISOR == 0
         assert side < max(shape[axis] for shape in shapes) + DIVISOR

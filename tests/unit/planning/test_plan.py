@@ -150,3 +150,25 @@ def test_coarsening_reaches_the_wanted_voxels_or_its_limit(shapes, spacing, voxe
     assert all(1 <= factor <= 2.01 for factor in factors)
     total = sum(math.prod(grid_shape(shape, factors)) for shape in shapes)
     assert total <= voxels or min(factors) > 1.9
+
+
+def test_a_given_batch_that_does_not_fit_at_once_is_computed_in_slices():
+    made = plan(fingerprint((144, 144, 144)), 8 * GIB, patch_size=(96, 96, 96), batch_size=12)
+    assert made.batch_size == 12
+    assert made.micro_batch is not None
+    assert 12 % made.micro_batch == 0
+    assert made.memory_bytes <= 8 * GIB
+    assert any("at a time" in reason for reason in made.reasons)
+
+
+def test_recompute_computes_one_patch_at_a_time_and_needs_less_memory():
+    prints = fingerprint((64, 64, 64))
+    usual, less = plan(prints, batch_size=4), plan(prints, batch_size=4, recompute=True)
+    assert (usual.micro_batch, less.micro_batch) == (None, 1)
+    assert less.memory_bytes < usual.memory_bytes
+
+
+def test_the_courses_own_size_fits_into_sixteen_gib():
+    made = plan(fingerprint((240, 240, 155)), 16 * GIB, network="course")
+    assert (made.patch_size, made.batch_size) == ((144, 144, 144), 8)
+    assert made.memory_bytes <= 16 * GIB

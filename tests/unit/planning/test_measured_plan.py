@@ -1,0 +1,71 @@
+"""A plan is measured before it is used, and made again where it takes more than estimated."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.planning.test_plan import TARGET, fingerprint
+from unet.config import TrainConfig
+from unet.errors import MemoryShortError
+from unet.network.model import NetworkSpec
+from unet.planning.machine import this_machine
+from unet.planning.plan import Shape
+from unet.run import prepare, probe
+
+PRINTS = fingerprint((240, 240, 155))
+CASES = [case.case for case in PRINTS.cases]
+
+
+def fitting(config: TrainConfig):
+    return prepare._fitting_plan(config, PRINTS, TARGET, CASES, ranks=1)
+
+
+def config(**settings) -> TrainConfig:
+    return TrainConfig(data_path=Path("d"), output=Path("o"), **settings)
+
+
+def test_a_plan_that_needs_more_than_estimated_is_made_smaller_until_it_fits(monkeypatch):
+    def three_times_as_much(plan, *_):
+        return plan.model_copy(update={"memory_bytes": 3 * plan.memory_bytes})
+
+    monkeypatch.setattr(prepare, "refine", three_times_as_much)
+    made = fitting(config(patch_size=(144, 144, 144), batch_size=8))
+    assert made.memory_bytes <= made.memory_limit_bytes == this_machine().memory_bytes
+    assert made.batch_size == 8
+
+
+def test_a_trial_step_killed_for_memory_makes_the_plan_smaller(monkeypatch):
+    tried = []
+
+    def killed_twice(plan, *_):
+        tried.append(plan.memory_bytes)
+        if len(tried) < 3:
+            raise MemoryShortError("planning", "killed", "more")
+        return plan
+
+    monkeypatch.setattr(prepare, "refine", killed_twice)
+    fitting(config())
+    assert tried == sorted(tried, reverse=True)
+    assert tried[0] > tried[-1]
+
+
+def test_where_nothing_fits_the_error_names_memory_and_remedy(monkeypatch):
+    def killed(*_):
+        raise MemoryShortError("planning", "killed", "more")
+
+    monkeypatch.setattr(prepare, "refine", killed)
+    with pytest.raises(MemoryShortError, match="give this process more"):
+        fitting(config())
+
+
+def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
+    shape = Shape(
+        network=NetworkSpec(channels=1, outputs=1, filters=(4, 8), strides=((2, 2, 2),)),
+        patch_size=(16, 16, 16), batch_size=8, micro_batch=2, activation="sigmoid", threads=1,
+        precision="float32",
+    )  # fmt: skip
+    assert probe._trial(shape).batch_size == 4
+    found = probe.measure(probe._trial(shape))
+    assert found is not None
+    assert found.step_seconds > 0
+    assert found.peak_bytes > 100e6
