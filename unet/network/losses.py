@@ -28,20 +28,40 @@ def level_sums(
         sums ``[3, K']``: intersection, predicted, actual (K' leaves the background out),
         and the mean cross-entropy, a scalar.
     """
-    target = tf.cast(target, tf.float32)
+    values, truths = _planes(logits), _planes(tf.cast(target, tf.float32))
     if activation == "softmax":
-        entropy = tf.nn.softmax_cross_entropy_with_logits(labels=target, logits=logits)
-        probability, truth = tf.nn.softmax(logits)[..., 1:], target[..., 1:]
+        probabilities, entropy = _softmax(values, truths)
+        probabilities, truths = probabilities[1:], truths[1:]
     else:
-        entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits)
-        probability, truth = tf.sigmoid(logits), target
-    axes = [0, 1, 2, 3]
+        probabilities = [tf.sigmoid(value) for value in values]
+        entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(
+            labels=tf.stack(truths), logits=tf.stack(values)
+        ))  # fmt: skip
     sums = tf.stack([
-        tf.reduce_sum(probability * truth, axes),
-        tf.reduce_sum(probability, axes),
-        tf.reduce_sum(truth, axes),
+        tf.stack([tf.reduce_sum(p * t) for p, t in zip(probabilities, truths, strict=True)]),
+        tf.stack([tf.reduce_sum(p) for p in probabilities]),
+        tf.stack([tf.reduce_sum(t) for t in truths]),
     ])  # fmt: skip
-    return sums, tf.reduce_mean(entropy)
+    return sums, entropy
+
+
+def _planes(tensor: tf.Tensor) -> list[tf.Tensor]:
+    """``[N, D, H, W, K]`` as K vectors: a few channels side by side defeat vector units."""
+    return tf.unstack(tf.transpose(tf.reshape(tensor, [-1, tensor.shape[-1]])))
+
+
+def _softmax(values: list[tf.Tensor], truths: list[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Probabilities and the mean cross-entropy of logits in planes, from one exponential."""
+    largest = values[0]
+    for value in values[1:]:
+        largest = tf.maximum(largest, value)
+    largest = tf.stop_gradient(largest)
+    powers = [tf.exp(value - largest) for value in values]
+    total = tf.add_n(powers)
+    actual = tf.add_n([value * truth for value, truth in zip(values, truths, strict=True)])
+    entropy = tf.reduce_mean(largest + tf.math.log(total) - actual)
+    share = 1.0 / total
+    return [power * share for power in powers], entropy
 
 
 def dice_of(sums: tf.Tensor) -> tf.Tensor:
