@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from unet.run.cgroup import cpu_quota_cores, memory_limit_bytes
 
@@ -23,6 +23,9 @@ class Machine(BaseModel):
     cores: int
     memory_bytes: int
     bfloat16: bool
+    voxels_per_second: float | None = Field(
+        None, description="that a rank trains, once measured; a planner's prior until then"
+    )
 
 
 def local_ranks(environment: Mapping[str, str] = os.environ) -> int:

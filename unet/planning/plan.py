@@ -39,7 +39,7 @@ VALIDATIONS = 10  # of a run, evenly spread over its epochs
 MEMORY_SHARE = 0.85  # of the limit that a plan may fill
 
 # Priors until a probe has measured: voxels per second and core of a 16-filter network.
-PRIOR_RATE = {"float32": 0.12e6, "bfloat16": 0.30e6}
+PRIOR_RATE = {"float32": 0.25e6, "bfloat16": 0.8e6}
 
 
 Strides = tuple[tuple[int, int, int], ...]
@@ -76,6 +76,11 @@ class Plan(BaseModel):
     def global_batch_size(self) -> int:
         """Patches per step over all ranks."""
         return self.batch_size * self.ranks
+
+    @property
+    def voxels_per_second(self) -> float:
+        """Voxels that a rank trains in a second."""
+        return self.batch_size * math.prod(self.patch_size) / self.step_seconds
 
     @property
     def shape(self) -> Shape:
@@ -240,7 +245,7 @@ def _means(config: TrainConfig, machine: Machine, ranks: int, reasons: list[str]
         precision = "bfloat16" if machine.bfloat16 else "float32"
         reasons.append(f"{precision}: the CPU has {'' if machine.bfloat16 else 'no '}bfloat16")
     seconds = config.time_budget * TRAINING_SHARE if config.time_budget else None
-    rate = PRIOR_RATE[precision] * threads
+    rate = machine.voxels_per_second or PRIOR_RATE[precision] * threads
     means = Means(precision, threads, ranks, machine.memory_bytes * MEMORY_SHARE, rate, seconds)
     if means.voxels:
         reasons.append(f"{config.time_budget:.0f} s buy about {means.voxels / 1e6:.0f} Mvoxel")

@@ -160,7 +160,7 @@ def _fitting_plan(
     config: TrainConfig, fingerprint: Fingerprint, target: Target, training: Sequence[str],
     ranks: int,
 ) -> Plan:  # fmt: skip
-    """Plans, measures, and plans again with less memory where more is taken than estimated."""
+    """Plans, measures, and plans again where memory or, with a time budget, speed surprise."""
     machine = this_machine()
     allowed = machine.memory_bytes
     for _ in range(PLANNING_ROUNDS):
@@ -173,9 +173,13 @@ def _fitting_plan(
         except MemoryShortError:
             allowed = 0.7 * planned_for
             continue
-        if measured.memory_bytes <= LARGEST_SHARE * machine.memory_bytes:
+        if measured.memory_bytes > LARGEST_SHARE * machine.memory_bytes:
+            allowed = 0.95 * planned_for * machine.memory_bytes / measured.memory_bytes
+            continue
+        surprise = measured.voxels_per_second / plan.voxels_per_second
+        if not config.time_budget or machine.voxels_per_second or 0.8 < surprise < 1.25:
             return measured
-        allowed = 0.95 * planned_for * machine.memory_bytes / measured.memory_bytes
+        machine = machine.model_copy(update={"voxels_per_second": measured.voxels_per_second})
     raise MemoryShortError(
         "memory", f"{machine.memory_bytes / 2**30:.1f} GiB were too little for the plans tried",
         "give this process more, or a smaller --patch-size",

@@ -1,5 +1,6 @@
 """A plan is measured before it is used, and made again where it takes more than estimated."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,20 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
     assert found is not None
     assert found.step_seconds > 0
     assert found.peak_bytes > 100e6
+
+
+def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch):
+    def ten_times_as_fast(plan, *_):
+        return plan.model_copy(update={"step_seconds": plan.step_seconds / 10})
+
+    slow = fitting_with(monkeypatch, lambda plan, *_: plan, time_budget=600.0)
+    fast = fitting_with(monkeypatch, ten_times_as_fast, time_budget=600.0)
+    assert math.prod(fast.patch_size) * fast.batch_size > math.prod(slow.patch_size) * (
+        slow.batch_size
+    )
+    assert fast.recipe.spacing is None or min(fast.recipe.spacing) < min(slow.recipe.spacing)
+
+
+def fitting_with(monkeypatch, refine, **settings):
+    monkeypatch.setattr(prepare, "refine", refine)
+    return fitting(config(**settings))
