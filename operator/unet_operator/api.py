@@ -240,9 +240,10 @@ class Workers(Model):
     )
     resources: Resources = Field(
         default=Resources(
-            requests={"cpu": "1", "memory": "4Gi"}, limits={"cpu": "1", "memory": "4Gi"}
+            requests={"cpu": "500m", "memory": "4Gi"}, limits={"cpu": "1", "memory": "4Gi"}
         ),
-        description="CPU and memory of one worker pod, shared by its ranks.",
+        description="CPU and memory of one worker pod, shared by its ranks. The default runs on "
+        "nodes of one core; give whole cores, requests equal to limits, for real work.",
     )
     node_selector: dict[str, Annotated[str, Field(max_length=63)]] = Field(
         default={}, description="Labels a node must have, for every pod of the training."
@@ -300,7 +301,7 @@ class Evaluation(Model):
     )
     resources: Resources = Field(
         default=Resources(
-            requests={"cpu": "1", "memory": "3Gi"}, limits={"cpu": "1", "memory": "3Gi"}
+            requests={"cpu": "500m", "memory": "3Gi"}, limits={"cpu": "1", "memory": "3Gi"}
         ),
         description="CPU and memory of one evaluation pod.",
     )
