@@ -23,6 +23,8 @@ from unet_operator.schema import API_VERSION, PLURAL
 
 FIELD_MANAGER = "unet-operator"
 _REQUEST = aiohttp.ClientTimeout(total=30)
+_LOG = aiohttp.ClientTimeout(total=10)
+"""The API server asks the node for a log, and a node that is lost never answers."""
 
 
 @dataclass(frozen=True)
@@ -216,13 +218,15 @@ class Cluster:
         query = {"container": container, "tailLines": str(lines), "limitBytes": str(256 * 1024)}
         try:
             response = await self._send(
-                "GET", PODS.path(namespace, pod, "log"), "pods/log", query=query
+                "GET", PODS.path(namespace, pod, "log"), "pods/log", query=query, timeout=_LOG
             )
+            return (await response.read()).decode(errors="replace")
         except ApiError as error:
             if error.status in (400, 404):
                 return ""
             raise
-        return (await response.read()).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, "NoAnswer", str(error) or type(error).__name__) from error
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the API server offers that kind."""

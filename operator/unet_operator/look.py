@@ -6,6 +6,7 @@ training.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from unet_operator.observe import Claim, Job, Observed, Pod, claim
 from unet_operator.progress import LogReading, read_log
 from unet_operator.store import Key, Store
 from unet_operator.training import Training
+
+log = logging.getLogger(__name__)
 
 PERIOD = timedelta(seconds=15)
 GANG_PERIOD = timedelta(minutes=10)
@@ -92,15 +95,19 @@ class Looker:
         now = self._now()
         ended = "launch" in pod.exits
         recent = memory.log_read is not None and now < memory.log_read + PERIOD
-        if ended:
-            if memory.log_ended:
-                return memory.log
-            memory.log_ended = True
-        elif "launch" not in pod.running or recent:
+        if memory.log_ended or not (ended or "launch" in pod.running) or (recent and not ended):
             return memory.log
-        memory.log_read = now
+        memory.log_read, memory.log_ended = now, ended
         lines = 400 if status.plan is not None else 5000
-        text = await self._cluster.logs(training.meta.namespace, pod.name, "launch", lines)
+        try:
+            text = await self._cluster.logs(training.meta.namespace, pod.name, "launch", lines)
+        except ApiError as error:
+            # A node that is lost gives no log, and its pods must still be seen to.
+            log.warning(
+                "log of %s: %s", pod.name, error,
+                extra={"training": f"{training.meta.namespace}/{training.name}"},
+            )  # fmt: skip
+            return memory.log
         found = read_log(text, status.training)
         memory.log = LogReading(found.progress, found.plan or memory.log.plan, found.exits)
         return memory.log
