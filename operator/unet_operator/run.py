@@ -138,14 +138,23 @@ class Operator:
         while True:
             await asyncio.sleep(RESYNC)
             try:
-                bodies, at = await self._cluster.list(TRAININGS, self._settings.namespace or None)
+                gone = await self._read_all()
             except ApiError as error:
                 log.warning("resync: %s", error)
                 continue
-            for key in self._store.keep_trainings(bodies, int(at)):
+            for key in gone:
                 self._queue.add(key)
             for key, _ in self._store.trainings():
                 self._queue.add(key)
+
+    async def _read_all(self) -> set[Key]:
+        """Reads every training anew, a page at a time; returns those that are gone."""
+        listed: set[Key] = set()
+        at = "0"
+        namespace = self._settings.namespace or None
+        async for page, at in self._cluster.pages(TRAININGS, namespace):  # noqa: B007
+            listed.update(self._store.put_training(body) for body in page)
+        return self._store.keep_trainings(listed, int(at))
 
     def _spawn(self, work: object) -> None:
         task = asyncio.get_running_loop().create_task(work)

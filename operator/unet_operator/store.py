@@ -7,7 +7,7 @@ take it back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from unet_operator.observe import Body, Job, Pod, job, pod
 
@@ -64,9 +64,8 @@ class Store:
             del self._trainings[key]
         return key
 
-    def keep_trainings(self, bodies: Iterable[Body], since: int) -> set[Key]:
-        """Replaces all trainings by a list read at version `since`; returns keys now gone."""
-        listed = {self.put_training(body) for body in bodies}
+    def keep_trainings(self, listed: Collection[Key], since: int) -> set[Key]:
+        """After a list read at version `since`, forgets what it did not hold; returns that."""
         gone = {
             key
             for key, body in self._trainings.items()
