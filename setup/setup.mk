@@ -7,10 +7,13 @@ export UNET_CACHE
 
 VENV := .venv
 LOCKS := setup/train.lock setup/operator.lock setup/build.lock setup/dev.lock
-# g++ make patch binutils build Horovod; openssh and tini run ranks on hosts; the rest
-# builds images without Docker.
-DEBIAN_PACKAGES := python3-venv g++ make patch binutils openssh-client openssh-server tini \
-  buildah mmdebstrap shellcheck
+# The first line builds Horovod, the second runs ranks on hosts, the third builds images
+# without Docker, the fourth checks: shell scripts, and what a cluster leaves on a machine.
+# What the cluster itself needs, `cluster/kube build` installs.
+DEBIAN_PACKAGES := python3-venv python3-dev g++ make patch binutils \
+  openssh-client openssh-server tini iproute2 util-linux \
+  buildah mmdebstrap ca-certificates \
+  shellcheck nftables procps git
 
 .PHONY: setup setup-system lock
 

@@ -19,6 +19,7 @@ PACKAGES = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "sysctl": "procps",
 }
 """Commands that this machine itself needs, and the Debian package of each."""
 
