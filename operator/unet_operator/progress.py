@@ -11,12 +11,20 @@ import math
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from unet_operator.schema import Lenient
 from unet_operator.status import Plan, TrainingProgress
 
+LARGEST = 2**53
+"""Beyond it a JSON number is not exact, and the API server would refuse the whole status."""
+Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+_SIZE = re.compile(r"[1-9][0-9]*(,[1-9][0-9]*)*", re.ASCII)
+_WORD = 64
+"""Longest word taken from a log: what pods print must not swell the status."""
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
 
 
@@ -38,21 +46,24 @@ class Termination(Lenient):
     """A pod's termination message; every key may be missing."""
 
     kind: str = ""
-    code: int | None = None
+    code: Count | None = None
     cause: str = ""
     where: str = ""
     remedy: str = ""
-    rank: int | None = None
-    epoch: int | None = None
-    epochs: int | None = None
-    loss: float | None = None
-    validation_dice: float | None = None
-    cases: int | None = None
-    mean_dice: float | None = None
-    mean_dice_interval: list[float] | None = None
-    dice_per_region: dict[str, float] = Field(default={})
-    hd95: float | None = None
+    rank: Count | None = None
+    epoch: Count | None = None
+    epochs: Count | None = None
+    loss: Number | None = None
+    validation_dice: Number | None = None
+    cases: Count | None = None
+    mean_dice: Number | None = None
+    mean_dice_interval: list[Number] | None = None
+    dice_per_region: dict[str, Number] = Field(default={})
+    hd95: Number | None = None
     report: str | None = None
+
+
+_KEYS = {field.alias for field in Termination.model_fields.values()}
 
 
 @dataclass(frozen=True)
@@ -69,17 +80,16 @@ def termination(text: str) -> Termination:
     """Parses a termination message; an empty one for anything that is not one."""
     try:
         raw = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Termination()
     if not isinstance(raw, dict):
         return Termination()
+    said = {k: v for k, v in raw.items() if k in _KEYS and v is not None}
     try:
-        return Termination.model_validate({k: v for k, v in raw.items() if v is not None})
+        return Termination.model_validate(said)
     except ValidationError as error:
-        wrong = {str(e["loc"][0]) for e in error.errors()}
-        return Termination.model_validate(
-            {k: v for k, v in raw.items() if v is not None and k not in wrong}
-        )
+        wrong = {e["loc"][0] for e in error.errors()}
+        return Termination.model_validate({k: v for k, v in said.items() if k not in wrong})
 
 
 def logfmt(line: str) -> dict[str, str]:
@@ -104,9 +114,9 @@ def read_log(text: str, before: TrainingProgress | None = None) -> LogReading:
             found.pop("stage", None)
             fresh = True
         elif pairs.get("stage") and "done" in pairs:
-            found["stage"] = f"{pairs['stage']} {pairs['done']}"
+            found["stage"] = f"{pairs['stage']} {pairs['done']}"[:_WORD]
             if "eta" in pairs:
-                found["eta"] = pairs["eta"]
+                found["eta"] = pairs["eta"][:_WORD]
             fresh = True
         elif pairs.get("event") == "plan":
             plan = _plan(pairs)
@@ -133,18 +143,18 @@ def _epoch(pairs: dict[str, str]) -> dict[str, object]:
         "loss": _float(pairs.get("loss")),
         "validation_dice": _float(pairs.get("val_dice")),
         "samples_per_second": _float(pairs.get("samples_per_s")),
-        "eta": pairs.get("eta") or None,
+        "eta": pairs.get("eta", "")[:_WORD] or None,
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _plan(pairs: dict[str, str]) -> Plan:
     return Plan(
-        patch_size=pairs.get("patch_size"),
+        patch_size=_size(pairs.get("patch_size")),
         batch_size=_int(pairs.get("batch_size")),
         global_batch_size=_int(pairs.get("global_batch_size")),
         memory_estimate=_int(pairs.get("memory_bytes")),
-        precision=pairs.get("precision"),
+        precision=pairs.get("precision", "")[:_WORD] or None,
     )
 
 
@@ -154,11 +164,17 @@ def _unquote(value: str) -> str:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), value[1:-1])
 
 
+def _size(text: str | None) -> str | None:
+    """A patch size as the spec spells it: later attempts are halved from it."""
+    return text if text and len(text) <= _WORD and _SIZE.fullmatch(text) else None
+
+
 def _int(text: str | None) -> int | None:
     try:
-        return int(text) if text else None
+        value = int(text) if text else None
     except ValueError:
         return None
+    return value if value is not None and abs(value) <= LARGEST else None
 
 
 def _float(text: str | None) -> float | None:
