@@ -60,7 +60,7 @@ class Looker:
         memory = self._memory.setdefault(key, _Memory())
         jobs = self._store.jobs(key, training.meta.uid)
         known = {job.name: job for job in jobs.values()}
-        pods = self._store.pods(key)
+        pods = self._store.pods(key, training.meta.uid)
         if terminal(training.status):
             return Observed(jobs=known, pods=pods, claims=memory.claims)
         waiting = training.status.attempt == 0 or training.status.next_attempt_time is not None

@@ -1,17 +1,19 @@
 """Names and labels of everything a training owns.
 
 All are functions of the training's name, the attempt and the round, so that a late event of
-an older attempt cannot be mistaken and a second create meets the first.  The longest is the
-host name of the last worker of the last attempt; it must fit in one DNS label (63).
+an older attempt cannot be mistaken and a second create meets the first.  The host
+name of a pod of an Indexed Job is JOB-INDEX and must fit in one DNS label (63).
 """
 
 from __future__ import annotations
 
-MAX_NAME = 48  # 63 - len("-evaluate-999-999"), rounded down for the suffixes to come
+MAX_NAME = 63 - len("-evaluate-999-255")
+"""Longest name of a training: an evaluation pod's host name is the longest of its pods'."""
 
 MANAGED_BY = "unet-operator"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 LABEL_NAME = "unet.dev/training"
+LABEL_UID = "unet.dev/training-uid"
 LABEL_ROLE = "unet.dev/role"
 LABEL_ATTEMPT = "unet.dev/attempt"
 SELECTOR = f"{LABEL_MANAGED}={MANAGED_BY}"
@@ -95,7 +97,12 @@ def uid8(uid: str) -> str:
     return uid.replace("-", "")[:8]
 
 
-def labels(name: str, role: str, attempt: int | None = None) -> dict[str, str]:
+def selector(name: str, uid: str) -> dict[str, str]:
+    """Labels that all pods of a training share, and none of a deleted namesake's."""
+    return {LABEL_MANAGED: MANAGED_BY, LABEL_NAME: name, LABEL_UID: uid}
+
+
+def labels(name: str, uid: str, role: str, attempt: int | None = None) -> dict[str, str]:
     """Labels of an object; `attempt` also carries the round of an evaluation."""
-    found = {LABEL_MANAGED: MANAGED_BY, LABEL_NAME: name, LABEL_ROLE: role}
+    found = {**selector(name, uid), LABEL_ROLE: role}
     return found if attempt is None else {**found, LABEL_ATTEMPT: str(attempt)}

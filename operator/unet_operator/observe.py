@@ -35,6 +35,7 @@ class Pod:
     uid: str
     namespace: str
     training: str
+    training_uid: str
     role: str
     attempt: int
     index: int | None
@@ -139,9 +140,10 @@ def pod(body: Body) -> Pod:
         uid=meta["uid"],
         namespace=meta["namespace"],
         training=labels.get(names.LABEL_NAME, ""),
+        training_uid=labels.get(names.LABEL_UID, ""),
         role=labels.get(names.LABEL_ROLE, ""),
         attempt=_number(labels),
-        index=int(index) if index is not None else None,
+        index=_whole(index),
         phase=phase,
         ready=conditions.get("Ready", {}).get("status") == "True",
         scheduled=bool(node),
@@ -195,8 +197,12 @@ def claim(name: str, body: Body | None) -> Claim:
 
 
 def _number(labels: Mapping[str, str]) -> int:
-    text = labels.get(names.LABEL_ATTEMPT, "0")
-    return int(text) if text.isdigit() else 0
+    return _whole(labels.get(names.LABEL_ATTEMPT)) or 0
+
+
+def _whole(text: str | None) -> int | None:
+    """A number that a label or annotation holds; anybody may have written it."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else None
 
 
 def _exit(status: Body) -> Exit | None:

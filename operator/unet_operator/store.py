@@ -38,9 +38,11 @@ class Store:
         found = self._jobs.get(key, {})
         return {name: entry[1] for name, entry in found.items() if entry[1].owner_uid == uid}
 
-    def pods(self, key: Key) -> tuple[Pod, ...]:
-        """The pods that carry the training's label."""
-        return tuple(entry[1] for entry in self._pods.get(key, {}).values())
+    def pods(self, key: Key, uid: str) -> tuple[Pod, ...]:
+        """The training's own pods, by the uid in their labels: a namesake that was deleted may
+        still have some."""
+        found = self._pods.get(key, {}).values()
+        return tuple(entry[1] for entry in found if entry[1].training_uid == uid)
 
     def put_training(self, body: Body) -> Key:
         """Takes a training in, unless a newer one is there."""
@@ -88,10 +90,10 @@ class Store:
         """Forgets a Job or pod that was deleted."""
         shelf, projected = self._project(kind, body)
         key = (projected.namespace, projected.training)
-        entry = shelf[key].get(projected.name)
-        if entry is not None and entry[1].uid == projected.uid:
-            del shelf[key][projected.name]
-            if not shelf[key]:
+        entries = shelf.get(key, {})
+        if projected.name in entries and entries[projected.name][1].uid == projected.uid:
+            del entries[projected.name]
+            if not entries:
                 del shelf[key]
         return key
 

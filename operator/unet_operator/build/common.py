@@ -33,6 +33,10 @@ class Context:
         """The training's name."""
         return self.training.name
 
+    def labels(self, role: str, attempt: int) -> dict[str, str]:
+        """Labels of the training's pods of that role and attempt (or round)."""
+        return names.labels(self.name, self.training.meta.uid, role, attempt)
+
     @property
     def run_folder(self) -> str:
         """Path of the run folder in a pod."""
@@ -66,7 +70,7 @@ def meta(training: Training, name: str, role: str, attempt: int | None = None) -
     return {
         "name": name,
         "namespace": training.meta.namespace,
-        "labels": names.labels(training.name, role, attempt),
+        "labels": names.labels(training.name, training.meta.uid, role, attempt),
         "ownerReferences": [owner(training)],
     }
 
@@ -155,7 +159,7 @@ def pod_template(
         template["imagePullSecrets"] = [{"name": n} for n in spec.pods.image_pull_secrets]
     if spec.pods.priority_class_name:
         template["priorityClassName"] = spec.pods.priority_class_name
-    metadata: Manifest = {"labels": names.labels(context.name, role, attempt)}
+    metadata: Manifest = {"labels": context.labels(role, attempt)}
     if spec.pods.annotations:
         metadata["annotations"] = dict(spec.pods.annotations)
     return {"metadata": metadata, "spec": {**template, **extra}}

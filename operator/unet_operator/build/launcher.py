@@ -77,6 +77,6 @@ def _beside_workers(context: Context, attempt: int) -> Manifest:
     """A ReadWriteOnce volume is on one node: the launcher goes where the worker is."""
     term: Manifest = {
         "topologyKey": "kubernetes.io/hostname",
-        "labelSelector": {"matchLabels": names.labels(context.name, "worker", attempt)},
+        "labelSelector": {"matchLabels": context.labels("worker", attempt)},
     }
     return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}

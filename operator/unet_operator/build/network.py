@@ -49,4 +49,4 @@ def network_policy(training: Training) -> Manifest:
 
 
 def _mine(training: Training) -> dict[str, str]:
-    return {names.LABEL_MANAGED: names.MANAGED_BY, names.LABEL_NAME: training.name}
+    return names.selector(training.name, training.meta.uid)

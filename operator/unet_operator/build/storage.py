@@ -42,7 +42,7 @@ def claim(training: Training) -> Manifest | None:
     metadata: Manifest = {
         "name": names.output_claim(training.name),
         "namespace": training.meta.namespace,
-        "labels": names.labels(training.name, "output"),
+        "labels": names.labels(training.name, training.meta.uid, "output"),
     }
     if not training.spec.output.retain:
         metadata["ownerReferences"] = [owner(training)]

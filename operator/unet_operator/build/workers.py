@@ -46,7 +46,7 @@ def workers(context: Context, attempt: int, replicas: int, *, gang: bool) -> Man
                 "maxSkew": 1,
                 "topologyKey": spec.topology_key,
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": names.labels(context.name, "worker", attempt)},
+                "labelSelector": {"matchLabels": context.labels("worker", attempt)},
             }
         ]
     if gang:

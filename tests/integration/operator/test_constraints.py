@@ -22,7 +22,7 @@ TEMPLATE = {"size": "10Gi"}
 GONE = object()
 
 CASES = [
-    ("metadata.name", "a" * 48, "a" * 49, "longer than 48"),
+    ("metadata.name", "a" * 46, "a" * 47, "longer than 46"),
     ("metadata.name", "brain-2", "2-brain", "begin with a letter"),
     ("metadata.name", "brain", "brain.tumour", "begin with a letter"),
     ("spec.image", "registry/unet:1", "", "at least 1 char"),

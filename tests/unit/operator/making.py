@@ -88,6 +88,7 @@ def pod(role: str, attempt: int = 1, index: int | None = None, **fields: object)
         "uid": f"uid-{name}",
         "namespace": NAMESPACE,
         "training": NAME,
+        "training_uid": UID,
         "role": role,
         "attempt": attempt,
         "index": index,

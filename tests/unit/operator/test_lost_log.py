@@ -29,7 +29,7 @@ class SilentNode:
 
 
 def launcher() -> dict:
-    labels = names.labels(making.NAME, "launcher", 1)
+    labels = names.labels(making.NAME, making.UID, "launcher", 1)
     ended = {"name": "rendezvous", "state": {"terminated": {"exitCode": 0}}}
     running = {"name": "launch", "state": {"running": {}}}
     return {
