@@ -42,7 +42,10 @@ def _parser() -> argparse.ArgumentParser:
         description="A throwaway Kubernetes of several nodes on this one Linux machine.",
     )
     parser.add_argument(
-        "--name", default=settings.DEFAULT_NAME, help="for a second cluster beside the first"
+        "--name",
+        type=_name,
+        default=settings.DEFAULT_NAME,
+        help="unet-SOMETHING for a second cluster beside the first",
     )
     parser.add_argument("--port", type=int, default=settings.DEFAULT_PORT, help="API, on loopback")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -56,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     up = add("up", _up, "build what is missing and start what does not run")
     up.add_argument("--nodes", type=_node_count, help="how many (3)")
     up.add_argument("--audit", action="store_true", help="write log/audit.log")
-    add("down", _down, "end every process, namespace and group of the cluster")
+    down = add("down", _down, "end every process, namespace and group of the cluster")
+    down.add_argument("--all", action="store_true", help="all clusters of this checkout")
     add("status", _status, "what runs and what it uses; fails unless all is well")
     load = add("load", _load, "import image archives on every node")
     load.add_argument("archives", nargs="+", type=Path, metavar="IMAGE.tar")
@@ -70,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     fakes.add_argument("count", type=int, metavar="N")
     add("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig")
     return parser
+
+
+def _name(text: str) -> str:
+    if not settings.NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} is not unet or unet-SOMETHING (a-z, 0-9)")
+    return text
 
 
 def _node_count(text: str) -> int:
@@ -108,10 +118,11 @@ def _up(cluster: Cluster, options: argparse.Namespace) -> int:
     return 0
 
 
-def _down(cluster: Cluster, _options: argparse.Namespace) -> int:
-    teardown.require_owned(cluster)
-    with _alone(cluster), step("everything ends"):
-        teardown.end_everything(cluster)
+def _down(cluster: Cluster, options: argparse.Namespace) -> int:
+    for each in teardown.of_this_checkout() if options.all else [cluster]:
+        teardown.require_owned(each)
+        with _alone(each), step(f"cluster {each.name} ends"):
+            teardown.end_everything(each)
     return 0
 
 

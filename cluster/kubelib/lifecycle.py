@@ -59,15 +59,14 @@ def require_possible(cluster: Cluster, count: int) -> None:
 
     Raises:
         KubeError: another checkout runs the cluster, or this one with other than `count`
-            nodes; or the machine lacks a feature, memory or the port.
+            nodes, or its records are lost; or the machine lacks a feature, memory or the
+            port.
     """
     teardown.require_owned(cluster)
-    if cgroups.members(cluster.name) and cluster.wanted_nodes() not in (0, count):
-        raise KubeError(
-            f"cluster {cluster.name}",
-            f"runs with {cluster.wanted_nodes()} nodes, not {count}",
-            "run `down` first",
-        )
+    if cgroups.members(cluster.name) and cluster.wanted_nodes() != count:
+        known = cluster.wanted_nodes()
+        found = f"runs with {known} nodes, not {count}" if known else "runs, but not from here"
+        raise KubeError(f"cluster {cluster.name}", found, "run `down` first")
     host.require_features(cluster)
     host.node_memory(count)
     if not processes.pid(cluster, "relay-outside"):

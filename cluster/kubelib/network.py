@@ -26,14 +26,6 @@ def exists(namespace: str) -> bool:
     return (NAMESPACES / namespace).exists()
 
 
-def all_of(cluster: Cluster) -> list[str]:
-    """Returns the cluster's network namespaces, whatever made them."""
-    if not NAMESPACES.is_dir():
-        return []
-    names = (path.name for path in NAMESPACES.iterdir())
-    return sorted(name for name in names if name.startswith(f"{cluster.name}-"))
-
-
 def create_switch(cluster: Cluster) -> None:
     """Makes the bridge and plugs the control plane into it, unless that was done before."""
     complete = cluster.run / "switch.complete"

@@ -70,7 +70,7 @@ def pid(cluster: Cluster, name: str) -> int:
         group = Path(f"/proc/{number}/cgroup").read_text()
     except (FileNotFoundError, ProcessLookupError, ValueError):
         return 0
-    return number if state != "Z" and f":/{cluster.name}/" in group else 0
+    return number if state != "Z" and f"/{cluster.name}/" in group else 0
 
 
 def started(cluster: Cluster, name: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,10 @@ SOURCE = Path(__file__).resolve().parents[1]
 CHECKOUT = SOURCE.parent
 
 DEFAULT_NAME = "unet"
+NAME = re.compile(r"unet(-[a-z0-9]{1,20})?")
+"""What a cluster may be called.  Its control group and network namespaces are named so on
+the machine, and `down` ends all that is in them: no other program's begin like this."""
+
 DEFAULT_PORT = 16443
 MAX_NODES = 8
 
@@ -102,6 +107,12 @@ class Cluster:
     def audit_log(self) -> Path:
         """What the API server was asked, when `up --audit` was given."""
         return self.logs / "audit.log"
+
+    @property
+    def namespaces(self) -> list[str]:
+        """Every network namespace that it may have."""
+        nodes = [self.node_namespace(index) for index in range(MAX_NODES)]
+        return [self.switch, self.control_plane, *nodes]
 
     @property
     def switch(self) -> str:

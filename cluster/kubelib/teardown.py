@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import cgroups, network, nodes
 from .report import KubeError
-from .settings import OWNERS, Cluster
+from .settings import NAME, OWNERS, Cluster
 
 NETNS_RECORD = OWNERS / ".made-run-netns"
 
@@ -19,7 +19,7 @@ def end_everything(cluster: Cluster) -> None:
     certificates and logs stay: the next `up` is warm.
     """
     cgroups.end(cluster.name)
-    for namespace in network.all_of(cluster):
+    for namespace in cluster.namespaces:
         network.remove(namespace)
     for folder in (cluster.run, cluster.state / "etcd", cluster.shared):
         shutil.rmtree(folder, ignore_errors=True)
@@ -43,6 +43,14 @@ def require_owned(cluster: Cluster) -> None:
             f"runs from {other}",
             "end it there with `down`, or choose another --name and --port",
         )
+
+
+def of_this_checkout() -> list[Cluster]:
+    """Every cluster that this checkout has started and not ended."""
+    if not OWNERS.is_dir():
+        return []
+    named = [Cluster(path.name) for path in OWNERS.iterdir() if NAME.fullmatch(path.name)]
+    return [c for c in named if owner_file(c).read_text() == str(c.state)]
 
 
 def owner_file(cluster: Cluster) -> Path:

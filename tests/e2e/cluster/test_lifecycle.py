@@ -17,7 +17,7 @@ from cluster_fixtures import BUSYBOX, CHECKOUT, Kubectl, claim, restricted_pod
 
 pytestmark = pytest.mark.e2e
 
-NAME = "lifecycle-test"
+NAME = "unet-test"
 STATE = CHECKOUT / ".cluster" / NAME
 
 
@@ -139,6 +139,16 @@ def test_another_checkout_is_told_who_runs_the_cluster(
         done = Kube(kube.port, other).run(command)
         assert done.returncode == 1
         assert f"runs from {STATE}" in done.stderr
+
+
+def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, running: Kubectl):
+    records, hidden = STATE / "run", STATE / "hidden"
+    records.rename(hidden)
+    done = kube.run("up", "--nodes", "2")
+    shutil.rmtree(records, ignore_errors=True)
+    hidden.rename(records)
+    assert done.returncode == 1
+    assert "runs, but not from here; run `down` first" in done.stderr
 
 
 def test_another_number_of_nodes_is_refused(kube: Kube, running: Kubectl):

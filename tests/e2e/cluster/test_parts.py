@@ -13,7 +13,7 @@ from cluster_fixtures import CHECKOUT
 
 sys.path.append(str(CHECKOUT / "cluster"))
 
-from kubelib import files, gobuild, host, images, lifecycle, report, settings
+from kubelib import cli, files, gobuild, host, images, lifecycle, report, settings, teardown
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -73,6 +73,22 @@ def test_nodes_and_their_pods_have_addresses_of_their_own():
     addresses = {settings.node_ip(i) for i in indices} | {settings.CONTROL_PLANE_IP}
     assert len(addresses) == settings.MAX_NODES + 1
     assert len({settings.node_pod_range(i) for i in indices}) == settings.MAX_NODES
+
+
+@pytest.mark.parametrize("name", ["docker", "system.slice", "unet-", "unet-../x", "unet-Two"])
+def test_a_name_that_others_could_have_is_refused(name: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["--name", name, "down"])
+    assert f"{name} is not unet or unet-SOMETHING" in capsys.readouterr().err
+
+
+def test_the_clusters_of_this_checkout_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(teardown, "OWNERS", tmp_path)
+    ours = settings.Cluster("unet-two")
+    (tmp_path / "unet-two").write_text(str(ours.state))
+    (tmp_path / "unet-three").write_text("/another/checkout/.cluster/unet-three")
+    (tmp_path / ".made-run-netns").write_text("")
+    assert teardown.of_this_checkout() == [ours]
 
 
 @pytest.mark.parametrize("program", gobuild.PROGRAMS, ids=lambda program: program.name)
