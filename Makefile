@@ -29,9 +29,13 @@ unit: setup  ## fast tests: no cluster, no mpirun
 mpi: setup  ## real mpirun over ssh on loopback addresses
 	$(VENV_PYTHON) -m pytest tests/mpi
 
-test: lint images cluster  ## everything CI runs: unit, mpirun, API server, real cluster
-	$(MAKE) --no-print-directory chart-lint check-generated
-	cluster/kube load build/images/training.tar build/images/operator.tar
+test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
+	@echo "== $$(date +%T) images, and the programs of the cluster"
+	$(MAKE) --no-print-directory -j2 images $(if $(THROWAWAY),cluster-build)
+	@echo "== $$(date +%T) cluster"
+	$(MAKE) --no-print-directory cluster
+	$(MAKE) --no-print-directory cluster-images chart-lint check-generated
+	@echo "== $$(date +%T) tests"
 	$(VENV_PYTHON) -m pytest tests -m "not chaos"
 
 demo: setup images  ## train on a real cluster and read the Dice score; DATA=… takes real cases

@@ -1,21 +1,19 @@
 # A throwaway Kubernetes on this machine; see docs/cluster.md.
-# With KUBECONFIG set to something else, or CLUSTER=current, nothing is started and every
-# target uses that cluster instead.
+# With KUBECONFIG set to something else, or CLUSTER=current, nothing is started or loaded and
+# every target uses that cluster instead.
 
 KUBE := cluster/kube
-KUBECTL := .cluster/bin/kubectl
-HELM := .cluster/bin/helm
+OWN_KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
+# Not empty when the throwaway cluster is the one in use.
+THROWAWAY := $(if $(filter current,$(CLUSTER)),,$(filter $(OWN_KUBECONFIG),$(or $(KUBECONFIG),$(OWN_KUBECONFIG))))
 
-.PHONY: cluster cluster-build cluster-down cluster-status
+.PHONY: cluster cluster-images cluster-build cluster-down cluster-status
 
-ifeq ($(CLUSTER),current)
-cluster: ; @echo "using the current cluster of your kubeconfig"
-else
-cluster: export KUBECONFIG := $(or $(KUBECONFIG),$(CURDIR)/.cluster/kubeconfig)
 cluster: ## start (and first build) a three-node Kubernetes on this machine
-	@if [ "$(KUBECONFIG)" = "$(CURDIR)/.cluster/kubeconfig" ]; then $(KUBE) up; \
-	else echo "using $(KUBECONFIG)"; fi
-endif
+	@$(if $(THROWAWAY),$(KUBE) up,echo "using your cluster (KUBECONFIG or CLUSTER=current)")
+
+cluster-images: ## give both images to the cluster's nodes
+	@$(if $(THROWAWAY),$(KUBE) load build/images/training.tar build/images/operator.tar,echo "your cluster's nodes must know the images")
 
 cluster-build: ## build the cluster's programs without starting it
 	$(KUBE) build

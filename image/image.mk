@@ -2,7 +2,7 @@
 
 .PHONY: images image-training image-operator
 
-images: image-training image-operator
+images: image-training image-operator  ## build both images, without Docker
 
 image-training image-operator: image-%: $(VENV)/.setup-done
 	image/build $*

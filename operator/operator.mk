@@ -1,6 +1,6 @@
 # What is generated for the operator, and the checks on it.
 
-HELM ?= $(shell command -v helm || echo .cluster/bin/helm)
+HELM ?= $(or $(wildcard .cluster/bin/helm),helm)
 CHART := charts/unet-operator
 NAMESPACE := unet-system
 GENERATED := manifests/crd.yaml manifests/operator.yaml docs/reference.md \
