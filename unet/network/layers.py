@@ -13,17 +13,16 @@ LEAK = 0.01  # slope of LeakyReLU for negative inputs, as in nnU-Net
 class InstanceNorm(keras.layers.Layer):
     """Normalises each sample and channel over its voxels, then scales and shifts.
 
-    Instance norm is batch norm of one sample, and of N samples it is batch norm of one whose
-    channels are all of theirs side by side.  So training folds ``[N, D, H, W, C]`` to
-    ``[1, D*H*W, 1, N*C]`` for TensorFlow's fused batch-norm kernel (docs/benchmarks.md has
-    the gain).  Inference writes it out as mean, square and rsqrt, which every exporter
+    Instance norm is batch norm of one sample, so training gives each sample, folded to
+    ``[1, D*H*W, 1, C]``, to TensorFlow's fused batch-norm kernel (docs/benchmarks.md has the
+    gain).  Inference writes it out as mean, square and rsqrt, which every exporter
     understands; Keras' GroupNormalization is 5 to 9 times slower once exported.
 
     Statistics are float32 whatever the compute type.  Nothing depends on the other samples
     of the batch, so nothing has to be synchronised between ranks.
 
     Input shape:
-        ``[N, D, H, W, C]``.
+        ``[N, D, H, W, C]``; N is known while training.
     Output shape:
         The input's.
     """
@@ -45,20 +44,20 @@ class InstanceNorm(keras.layers.Layer):
         return self._fused(inputs) if training else self._written_out(inputs)
 
     def _fused(self, inputs: tf.Tensor) -> tf.Tensor:
-        shape, channels = tf.shape(inputs), inputs.shape[-1]
-        samples = shape[0]
-        rows = tf.transpose(tf.reshape(inputs, [samples, -1, channels]), [1, 0, 2])
-        outputs, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=tf.reshape(rows, [1, -1, 1, samples * channels]),
-            scale=tf.tile(tf.convert_to_tensor(self.scale), [samples]),
-            offset=tf.tile(tf.convert_to_tensor(self.offset), [samples]),
-            mean=tf.zeros([0]),
-            variance=tf.zeros([0]),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        rows = tf.reshape(outputs, [-1, samples, channels])
-        return tf.reshape(tf.transpose(rows, [1, 0, 2]), shape)
+        scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
+        samples = [
+            tf.raw_ops.FusedBatchNormV3(
+                x=tf.reshape(sample, [1, -1, 1, inputs.shape[-1]]),
+                scale=scale,
+                offset=offset,
+                mean=tf.zeros([0]),
+                variance=tf.zeros([0]),
+                epsilon=self.epsilon,
+                is_training=True,
+            ).y
+            for sample in tf.split(inputs, inputs.shape[0])
+        ]
+        return tf.reshape(tf.concat(samples, 0), tf.shape(inputs))
 
     def _written_out(self, inputs: tf.Tensor) -> tf.Tensor:
         wide = tf.cast(inputs, tf.float32)
