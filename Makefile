@@ -36,7 +36,7 @@ test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
 	$(MAKE) --no-print-directory cluster
 	$(MAKE) --no-print-directory cluster-images chart-lint check-generated
 	@echo "== $$(date +%T) tests"
-	$(VENV_PYTHON) -m pytest tests -m "not chaos"
+	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos"
 
 demo: setup images  ## train on a real cluster and read the Dice score; DATA=… takes real cases
 	demo/run

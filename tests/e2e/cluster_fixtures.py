@@ -93,9 +93,8 @@ class Kubectl:
         )
 
 
-@pytest.fixture(scope="session")
-def kubectl() -> Kubectl:
-    """kubectl as administrator of the cluster under test."""
+def under_test() -> Kubectl:
+    """kubectl as administrator of the cluster under test; skips or fails without one."""
     ours = CHECKOUT / ".cluster"
     program = str(ours / "bin" / "kubectl")
     if not Path(program).exists():
@@ -114,6 +113,12 @@ def kubectl() -> Kubectl:
             pytest.fail(f"the cluster that was asked for does not answer: {error}")
         pytest.skip("no cluster: run `make cluster`, or set KUBECONFIG or CLUSTER=current")
     return found
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """The cluster under test."""
+    return under_test()
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""The real API server: the cluster of this checkout, or the one KUBECONFIG names."""
+"""The real API server: that of the cluster under test (tests/e2e/cluster_fixtures.py)."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
+import cluster_fixtures
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,14 +39,8 @@ class Kubectl:
 @pytest.fixture(scope="session")
 def kubectl() -> Kubectl:
     """kubectl, with the CRD and a namespace in place."""
-    own = ROOT / ".cluster/kubeconfig"
-    kubeconfig = os.environ.get("KUBECONFIG") or (str(own) if own.exists() else "")
-    if not kubeconfig:
-        pytest.skip("no cluster: run `make cluster`, or set KUBECONFIG")
-    local = ROOT / ".cluster/bin/kubectl"
-    found = Kubectl(str(local) if local.exists() else "kubectl", kubeconfig)
-    if found("get", "--raw", "/readyz").returncode != 0:
-        pytest.skip(f"the cluster of {kubeconfig} does not answer: run `make cluster`")
+    cluster = cluster_fixtures.under_test()
+    found = Kubectl(cluster.program, cluster.kubeconfig)
     found.ok("apply", "-f", str(ROOT / "manifests/crd.yaml"))
     found.ok("wait", "--for=condition=Established", "crd/unettrainings.unet.dev", "--timeout=30s")
     if found("get", "namespace", NAMESPACE).returncode != 0:
