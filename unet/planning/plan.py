@@ -112,6 +112,7 @@ class Measured(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     step_seconds: float
+    cpu_seconds: float
     peak_bytes: int
 
 

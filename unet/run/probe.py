@@ -60,13 +60,14 @@ def run(shape: Shape) -> Measured:
     image = rng.standard_normal((*size, shape.network.channels), dtype=np.float32)
     target = np.zeros((*size, shape.network.outputs), np.uint8)
     target[..., 0] = 1
-    seconds = []
+    wall, cpu = [], []
     for _ in range(STEPS + 1):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         trainer.step(image, target, 1e-4, stop=False)
-        seconds.append(time.perf_counter() - began)
+        wall.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - worked)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Measured(step_seconds=min(seconds[1:]), peak_bytes=peak)
+    return Measured(step_seconds=min(wall[1:]), cpu_seconds=min(cpu[1:]), peak_bytes=peak)
 
 
 def refine(
@@ -74,8 +75,9 @@ def refine(
 ) -> Plan:
     """Replaces the plan's priors for time and memory by measured values.
 
-    The faster of float32 and bfloat16 is taken where the CPU has the latter and the user
-    leaves it open.  With a time budget the number of epochs follows the measured step.
+    Of float32 and bfloat16 the one that takes less CPU time is chosen, where the CPU has the
+    latter and the user leaves it open: wall time tells what else the machine did.  With a
+    time budget the number of epochs follows the measured step.
 
     Raises:
         MemoryShortError: a trial step was killed for lack of memory.
@@ -91,12 +93,15 @@ def refine(
     if not found:
         reason = f"not measured: a trial step took longer than {PATIENCE:.0f} s"
         return plan.model_copy(update={"reasons": (*plan.reasons, reason)})
-    best = min(found, key=lambda name: found[name].step_seconds)
+    best = min(found, key=lambda name: found[name].cpu_seconds)
     step = found[best].step_seconds * plan.batch_size / _trial(plan.shape).batch_size
     memory = found[best].peak_bytes + host_bytes(plan, fingerprint, training)
     reasons = (
         *plan.reasons,
-        *(f"{name}: {m.step_seconds:.2f} s a trial step" for name, m in found.items()),
+        *(
+            f"{name}: {m.step_seconds:.2f} s a trial step, {m.cpu_seconds:.2f} CPU s"
+            for name, m in found.items()
+        ),
         f"peak memory {memory / 2**30:.1f} GiB of {plan.memory_limit_bytes / 2**30:.1f} GiB",
     )
     return plan.model_copy(update={

@@ -10,7 +10,7 @@ from unet.config import TrainConfig
 from unet.errors import MemoryShortError
 from unet.network.model import NetworkSpec
 from unet.planning.machine import this_machine
-from unet.planning.plan import Shape
+from unet.planning.plan import Measured, Shape, make_plan
 from unet.run import prepare, probe
 
 PRINTS = fingerprint((240, 240, 155))
@@ -87,3 +87,17 @@ def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch
 def fitting_with(monkeypatch, refine, **settings):
     monkeypatch.setattr(prepare, "refine", refine)
     return fitting(config(**settings))
+
+
+def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypatch):
+    taken = {"bfloat16": (1.0, 1.6), "float32": (2.0, 0.9)}  # wall, CPU seconds
+
+    def measured(shape):
+        wall, cpu = taken[shape.precision]
+        return Measured(step_seconds=wall, cpu_seconds=cpu, peak_bytes=10**9)
+
+    monkeypatch.setattr(probe, "measure", measured)
+    has_both = this_machine().model_copy(update={"bfloat16": True})
+    plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
+    assert plan.precision == "bfloat16"
+    assert probe.refine(plan, config(), PRINTS, CASES).precision == "float32"
