@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,4 +63,13 @@ def this_machine(
         cores=usable_cores(environment),
         memory_bytes=memory_limit_bytes() // local_ranks(environment),
         bfloat16=bool(flags & BF16_FLAGS),
+    )
+
+
+def weakest(machines: Sequence[Machine]) -> Machine:
+    """What every rank's machine can do: ranks take equal steps, and the slowest sets the pace."""
+    return Machine(
+        cores=min(machine.cores for machine in machines),
+        memory_bytes=min(machine.memory_bytes for machine in machines),
+        bfloat16=all(machine.bfloat16 for machine in machines),
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from unet.config import TrainConfig
 from unet.data.fingerprint import Fingerprint, make_recipe, target_spacing
@@ -71,6 +71,9 @@ class Plan(BaseModel):
     memory_limit_bytes: int
     measured: bool = Field(description="whether a probe measured time and memory")
     reasons: tuple[str, ...]
+    settings: dict[str, JsonValue] | None = Field(
+        None, description="what the run was asked for, as far as a plan depends on it"
+    )
 
     @property
     def global_batch_size(self) -> int:
@@ -236,6 +239,7 @@ def make_plan(
         memory_limit_bytes=machine.memory_bytes,
         measured=False,
         reasons=tuple(reasons),
+        settings=config.identity(),
     )
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,8 @@ class Position(BaseModel):
     rollbacks: int = 0
     best_dice: float | None = None
     best_epoch: int | None = None
-    elapsed: float = 0.0  # seconds of training over all attempts
+    elapsed: float = 0.0  # seconds that the run has used, over all its lives
+    loss: float | None = None  # mean of the newest complete epoch
     losses: float = 0.0  # sum over the steps of the epoch that has begun
     bad_steps: int = 0  # steps with NaN in a row, up to this one
     settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
@@ -85,8 +86,9 @@ class Store:
                 temporary.chmod(0o755)
                 with (temporary / "state.npz").open("wb") as stream:
                     np.savez(stream, **arrays)
-                    _sync(stream.fileno(), stream.flush)
-                (temporary / "state.json").write_text(position.model_dump_json(indent=1))
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                write_text(temporary / "state.json", position.model_dump_json(indent=1))
                 manifest = {name: _digest(temporary / name) for name in ("state.npz", "state.json")}
                 write_text(temporary / "manifest.json", json.dumps(manifest, indent=1))
                 self.fence.check()
@@ -94,6 +96,7 @@ class Store:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
+            self.fence.check()  # a newer attempt clears away what an older one is writing
             raise DiskError.from_os(self.folder, error) from error
         self._drop_old()
         return final
@@ -112,13 +115,19 @@ class Store:
             return None
         return read(self.folder / name)[0]
 
-    def newest(self) -> Iterator[tuple[Path, Checkpoint | None, str]]:
-        """Yields (path, checkpoint, fault) from the newest on; None where damaged."""
-        if not self.folder.is_dir():
-            return
+    def newest_sound(self, on_damage: Callable[[Path, str], None]) -> Checkpoint | None:
+        """The newest sound checkpoint; newer ones that are damaged are set aside.
+
+        Args:
+            on_damage: is told each damaged one's path and what is wrong with it.
+        """
         for path in reversed(self._numbered()):
             checkpoint, fault = read(path)
-            yield path, checkpoint, fault
+            if checkpoint is not None:
+                return checkpoint
+            self.set_aside(path)
+            on_damage(path, fault)
+        return None
 
     def clean(self) -> None:
         """Removes what killed writers left behind, and finishes what they had begun."""
@@ -132,7 +141,7 @@ class Store:
                 displaced.rename(final)
 
     def set_aside(self, path: Path) -> None:
-        """Renames a damaged checkpoint, so that it neither counts as one nor is lost."""
+        """Renames a damaged checkpoint, so that it counts as one no more but is not lost."""
         self.fence.check()
         target = path.with_name(f"damaged.{path.name}")
         shutil.rmtree(target, ignore_errors=True)
@@ -150,6 +159,8 @@ class Store:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _numbered(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
         found = (path for path in self.folder.iterdir() if path.name.isdigit())
         return sorted(found, key=lambda path: int(path.name))
 
@@ -192,8 +203,3 @@ def _digest(file: Path) -> dict[str, object]:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"sha256": digest, "bytes": file.stat().st_size}
-
-
-def _sync(descriptor: int, flush: object) -> None:
-    flush()  # type: ignore[operator]
-    os.fsync(descriptor)

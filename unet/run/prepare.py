@@ -1,32 +1,38 @@
 """From a data set to a plan and prepared cases; every step leaves a file in the run folder.
 
 dataset.json → preflight → split → fingerprint → plan → preprocess → cache.  All ranks take
-part in reading; rank 0 decides and the others follow what it wrote into the run folder's
-files through `Comm`.
+part in reading the cases.  Rank 0 alone reads and writes the run folder and decides; the
+others are told through `Comm`, since a shared volume may show them an older folder.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from unet.config import TrainConfig
-from unet.data.atomic import write_text
 from unet.data.cache import Cache
 from unet.data.fingerprint import Fingerprint, compute_fingerprint
 from unet.data.msd import Dataset, load_dataset, pick_channels
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
 from unet.data.split import Split, make_split, save_split
 from unet.data.target import Target, make_target
-from unet.errors import DataError, DiskError, MemoryShortError, UsageError
-from unet.planning.machine import this_machine
+from unet.errors import DataError, MemoryShortError, UsageError
+from unet.planning.machine import Machine, this_machine, weakest
 from unet.planning.plan import MEMORY_SHARE, Plan, make_plan
 from unet.run.comm import Comm
+from unet.run.fence import Fence
+from unet.run.folder import make_folder, write_file
 from unet.run.probe import refine
 from unet.run.progress import Reporter
-from unet.run.resume import adapted
+from unet.run.resume import adapted, require_same_settings
+
+Told = TypeVar("Told", bound=BaseModel)
 
 PLANNING_ROUNDS = 4
 LARGEST_SHARE = 0.95  # of the memory limit that a measured plan may need
@@ -62,10 +68,7 @@ def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> Prepared:
 
 def plan_only(config: TrainConfig, comm: Comm, reporter: Reporter) -> Plan:
     """The plan, and its files in the run folder; prepares no case."""
-    try:
-        config.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError.from_os(config.output, error) from error
+    make_folder(config.output)
     return _planned(config, comm, reporter)[3]
 
 
@@ -76,21 +79,32 @@ def _planned(
     channels = pick_channels(dataset, config.channels)
     target = make_target(dataset, config.region, config.labels)
     run = config.output
-    saved = _read_plan(run)
+    saved = _told(comm, Plan, lambda: _read_plan(run, config))
     fingerprint, bad = _read_all(config, dataset, channels, comm, reporter)
     split = make_split(
         dataset, config.split, seed=config.seed, validation_fraction=config.validation_fraction,
         fold=config.fold, folds=config.folds, course_fractions=config.course_fractions,
     ).without(bad)  # fmt: skip
+    machine = weakest([
+        Machine.model_validate_json(str(text))
+        for text in comm.gather_objects(this_machine().model_dump_json())
+    ])  # fmt: skip
     if saved is not None:
         _require_same_work(run / "plan.json", saved, channels, target)
-        plan = adapted(saved, config, comm.size)
+        plan = adapted(saved, config, comm.size, machine)
     else:
-        plan = _decide(config, fingerprint, target, split, comm, reporter)
+        plan = _told(comm, Plan, lambda: _fitting_plan(
+            config, fingerprint, target, split.training, comm.size, machine
+        ))  # fmt: skip
+        assert plan is not None, "rank 0 has made one"
+        for reason in plan.reasons:
+            reporter.event("reason", text=reason)
     if comm.rank == 0:
+        Fence(run, config.attempt).check()
         save_split(split, dataset, run)
-        _write(run / "fingerprint.json", fingerprint.model_dump_json(indent=1))
-        _write(run / "plan.json", plan.model_dump_json(indent=1))
+        write_file(run / "fingerprint.json", fingerprint.model_dump_json(indent=1))
+        if saved is None:
+            write_file(run / "plan.json", plan.model_dump_json(indent=1))
     reporter.event(
         "plan", patch_size=",".join(map(str, plan.patch_size)), batch_size=plan.batch_size,
         global_batch_size=plan.global_batch_size, memory_bytes=plan.memory_bytes,
@@ -99,12 +113,30 @@ def _planned(
     return dataset, split, fingerprint, plan
 
 
-def _read_plan(run: Path) -> Plan | None:
+def _told(comm: Comm, kind: type[Told], find: Callable[[], Told | None]) -> Told | None:
+    """What rank 0 finds, on every rank; collective."""
+    found = find() if comm.rank == 0 else None
+    text = comm.gather_objects(None if found is None else found.model_dump_json())[0]
+    return None if text is None else kind.model_validate_json(str(text))
+
+
+def _read_plan(run: Path, config: TrainConfig) -> Plan | None:
+    """The run's plan, if it has one that was made for these settings.
+
+    Raises:
+        DataError: the file is damaged.
+        UsageError: it was made for other settings, and they are not to replace it.
+    """
     file = run / "plan.json"
     try:
-        return Plan.model_validate_json(file.read_text()) if file.is_file() else None
+        plan = Plan.model_validate_json(file.read_text()) if file.is_file() else None
     except ValueError as error:
         raise DataError(str(file), "not a plan", "remove it; it is made again") from error
+    if plan is None or plan.settings is None or plan.settings == config.identity():
+        return plan
+    if config.resume == "auto":
+        require_same_settings(str(file), plan.settings, config.identity())
+    return None
 
 
 def _require_same_work(file: Path, plan: Plan, channels: Sequence[int], target: Target) -> None:
@@ -122,12 +154,10 @@ def _read_all(
     config: TrainConfig, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
 ) -> tuple[Fingerprint, frozenset[str]]:
     """Preflight and fingerprint in one pass, sharded over ranks."""
-    file = config.output / "fingerprint.json"
-    if file.is_file():
-        fingerprint = Fingerprint.model_validate_json(file.read_text())
-        if fingerprint.channels == tuple(channels) and fingerprint.dataset == dataset.name:
-            known = {case.case for case in fingerprint.cases}
-            return fingerprint, frozenset(case.id for case in dataset.cases) - known
+    saved = _told(comm, Fingerprint, lambda: _read_fingerprint(config.output, dataset, channels))
+    if saved is not None:
+        known = {case.case for case in saved.cases}
+        return saved, frozenset(case.id for case in dataset.cases) - known
     began = time.monotonic()
     mine = run_preflight(
         dataset, channels=channels, rank=comm.rank, size=comm.size,
@@ -142,26 +172,24 @@ def _read_all(
     return compute_fingerprint(dataset, sound, channels, known=whole.facts), whole.bad_cases
 
 
-def _decide(
-    config: TrainConfig, fingerprint: Fingerprint, target: Target, split: Split, comm: Comm,
-    reporter: Reporter,
-) -> Plan:  # fmt: skip
-    """Rank 0 plans and measures; the others receive its plan."""
-    text = None
-    if comm.rank == 0:
-        plan = _fitting_plan(config, fingerprint, target, split.training, comm.size)
-        for reason in plan.reasons:
-            reporter.event("reason", text=reason)
-        text = plan.model_dump_json()
-    return Plan.model_validate_json(str(comm.gather_objects(text)[0]))
+def _read_fingerprint(run: Path, dataset: Dataset, channels: Sequence[int]) -> Fingerprint | None:
+    """The run's fingerprint, if it has one of this data set and these channels."""
+    file = run / "fingerprint.json"
+    if not file.is_file():
+        return None
+    try:
+        found = Fingerprint.model_validate_json(file.read_text())
+    except ValueError as error:
+        raise DataError(str(file), "not a fingerprint", "remove it; it is made again") from error
+    same = found.channels == tuple(channels) and found.dataset == dataset.name
+    return found if same else None
 
 
 def _fitting_plan(
     config: TrainConfig, fingerprint: Fingerprint, target: Target, training: Sequence[str],
-    ranks: int,
+    ranks: int, machine: Machine,
 ) -> Plan:  # fmt: skip
     """Plans, measures, and plans again where memory or, with a time budget, speed surprise."""
-    machine = this_machine()
     allowed = machine.memory_bytes
     for _ in range(PLANNING_ROUNDS):
         assumed = machine.model_copy(update={"memory_bytes": int(allowed)})
@@ -184,10 +212,3 @@ def _fitting_plan(
         "memory", f"{machine.memory_bytes / 2**30:.1f} GiB were too little for the plans tried",
         "give this process more, or a smaller --patch-size",
     )  # fmt: skip
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_text(file, text + "\n")
-    except OSError as error:
-        raise DiskError.from_os(file, error) from error

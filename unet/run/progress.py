@@ -1,7 +1,7 @@
 """What rank 0 says while it works: a bar on a terminal, logfmt lines elsewhere.
 
 The lines are part of the contract with the operator (docs/contract.md).  Every epoch line
-also goes to `RUN/log.jsonl`, from which the report draws its curves, and to TensorBoard.
+also goes to `RUN/log.jsonl`, from which the report draws its curves.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Reporter:
         self.speaks = rank == 0
         self.log = log
         self._last = 0.0
+        self._dice: object = None  # of the newest validation, for the bar
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         if self.speaks and sys.stdout.isatty():
@@ -95,10 +96,17 @@ class Reporter:
             return
         self._print(format_line({"epoch": f"{epoch}/{epochs}", **fields}))
         self._last = time.monotonic()
+        if fields.get("val_dice") is not None:
+            self._dice = fields["val_dice"]
         if self.log is not None:
             record = {"epoch": epoch, "epochs": epochs} | fields
             with self.log.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps({k: v for k, v in record.items() if v is not None}) + "\n")
+
+    def clear(self) -> None:
+        """Removes the log of earlier lives: the run begins anew."""
+        if self.speaks and self.log is not None:
+            self.log.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Takes the bar off the terminal."""
@@ -109,7 +117,8 @@ class Reporter:
     def _show(self, title: str, done: int, total: int, fields: dict[str, object], *,
               final: bool) -> None:  # fmt: skip
         if self._bar is not None:
-            facts = format_line({k: v for k, v in fields.items() if k not in ("epoch", "stage")})
+            shown = fields | {"val_dice": self._dice}
+            facts = format_line({k: v for k, v in shown.items() if k not in ("epoch", "stage")})
             if self._task is None:
                 self._task = self._bar.add_task(title, total=total, facts=facts)
             self._bar.update(self._task, description=title, total=total, completed=done,

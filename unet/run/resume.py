@@ -9,15 +9,22 @@ from pydantic import JsonValue
 
 from unet.config import TrainConfig
 from unet.errors import UsageError
+from unet.planning.machine import Machine
 from unet.planning.plan import Plan
 from unet.run.checkpoint import Position
 
 
-def adapted(saved: Plan, config: TrainConfig, ranks: int) -> Plan:
+def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> Plan:
     """The run's own plan with what may change between two lives of it.
 
     Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
-    An epoch keeps its number of patches.
+    An epoch keeps its number of patches.  Where the CPU has no bfloat16, which would be
+    emulated at a tenth of the speed, float32 takes its place: weights are float32 anyway.
+
+    Args:
+        saved: as the run's first life made it.
+        ranks: of this life.
+        machine: what each of them has now.
 
     Raises:
         UsageError: the patch does not suit the run's network.
@@ -28,10 +35,12 @@ def adapted(saved: Plan, config: TrainConfig, ranks: int) -> Plan:
         found = f"{_sizes(patch)} for a network that needs multiples of {_sizes(divisor)}"
         raise UsageError("--patch-size", found, "give such sizes, or another --output")
     batch = config.batch_size or saved.batch_size
+    emulated = saved.precision == "bfloat16" and config.precision == "auto" and not machine.bfloat16
     steps = max(1, round(saved.steps_per_epoch * saved.global_batch_size / (batch * ranks)))
     return saved.model_copy(update={
         "ranks": ranks,
         "threads": config.threads or saved.threads,
+        "precision": "float32" if emulated else saved.precision,
         "patch_size": patch,
         "batch_size": batch,
         "micro_batch": saved.micro_batch and math.gcd(saved.micro_batch, batch),

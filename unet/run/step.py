@@ -2,7 +2,8 @@
 
 forward → Dice sums added over ranks → loss → gradients, one grouped allreduce → finite? →
 clip → optimizer → EMA.  A step whose gradients are not finite changes nothing, on all ranks
-alike, because every rank sees the same averaged gradients.
+alike, because every rank sees the same averaged gradients.  Batch normalisation's moving
+statistics travel with the gradients, so that all state is equal on all ranks after each step.
 
 A batch that does not fit in memory is computed in slices: one forward pass over all slices
 for the sums of the batch Dice, then a second with the backward pass, slice by slice, with
@@ -124,11 +125,6 @@ class Trainer:
         }
         return [shadow.get(id(v), np.asarray(v.value)) for v in self.model.weights]
 
-    def average_statistics(self) -> None:
-        """Averages batch normalisation's moving statistics over ranks; collective."""
-        for variable in self.statistics:
-            variable.assign(self.comm.allreduce_mean(variable.numpy()).astype(np.float32))
-
     # -- the step ---------------------------------------------------------------------------
 
     def step(self, image: np.ndarray, target: np.ndarray, rate: float, stop: bool) -> StepResult:
@@ -171,7 +167,15 @@ class Trainer:
             local = self._levels(image, target)
             total = self.comm.allreduce_tensor(tf.stop_gradient(_packed(local, stop)))
             loss = combine(local, self._unpacked(total)[0], self.comm.size)
-        return self.comm.allreduce_gradients(tape.gradient(loss, self.weights)), total
+        return self._shared(tape.gradient(loss, self.weights)), total
+
+    def _shared(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Means over ranks; batch normalisation's moving statistics become means as well."""
+        count = len(gradients)
+        means = self.comm.allreduce_gradients([*gradients, *map(tf.identity, self.statistics)])
+        for variable, mean in zip(self.statistics, means[count:], strict=True):
+            variable.assign(mean)
+        return means[:count]
 
     def _input_signature(self) -> list[tf.TensorSpec]:
         size = [self.slice, *self.shape.patch_size]
@@ -224,7 +228,7 @@ class Trainer:
     def _move_by_total(
         self, total: tf.Tensor, rate: tf.Tensor, before: list[tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        gradients = self.comm.allreduce_gradients([tf.identity(v) for v in self._total])
+        gradients = self._shared([tf.identity(variable) for variable in self._total])
         return self._move(gradients, total, rate, before)
 
     def _move(

@@ -6,45 +6,34 @@ must be equal on all ranks is either computed from equal inputs or decided by ra
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 
 import numpy as np
 
 from unet.config import TrainConfig
-from unet.data.atomic import write_text
 from unet.data.feed import Batch, Feed
-from unet.errors import DiskError, NumericError, Terminated
+from unet.errors import NumericError, Terminated
 from unet.network.bundle import MODEL_FILE, About, save_bundle, strip_supervision
 from unet.network.schedule import peak_rate, rate_at
 from unet.planning.machine import usable_cores
+from unet.run.board import Board
 from unet.run.checkpoint import Checkpoint, Position, Store
 from unet.run.comm import Comm
 from unet.run.fence import Fence
+from unet.run.folder import make_folder, write_file
 from unet.run.heap import keep_freed_memory
 from unet.run.pace import USABLE, epochs_that_fit
 from unet.run.prepare import Prepared, prepare
 from unet.run.progress import Reporter, short_duration, write_summary
 from unet.run.resume import carried_over, first_position, require_same_settings
-from unet.run.step import Trainer
+from unet.run.step import StepResult, Trainer
+from unet.run.stop import Stop
 from unet.run.threads import use_threads
-from unet.run.validate import Validator
+from unet.run.validate import Validation, Validator
 
 BAD_STEPS = 3  # in a row, then the newest checkpoint is restored with half the rate
 ROLLBACKS = 3  # then training ends with code 11
-
-
-class Stop:
-    """SIGTERM and SIGINT set a flag; all ranks agree on it at the next step."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._set)
-
-    def _set(self, number: int, frame: object) -> None:
-        self.asked = True
 
 
 def train(config: TrainConfig, comm: Comm) -> Path:
@@ -56,19 +45,22 @@ def train(config: TrainConfig, comm: Comm) -> Path:
     began = time.monotonic()
     stop = Stop()
     keep_freed_memory()
-    use_threads(config.threads or usable_cores())  # before the ranks first speak by TensorFlow
+    config = config.model_copy(update={"threads": config.threads or usable_cores()})
+    use_threads(config.threads)  # before the ranks first speak by TensorFlow
     run = config.output
     fence = Fence(run, config.attempt)
     if comm.rank == 0:
-        _make_folder(run)
+        make_folder(run)
         fence.raise_to_own()
-        _write(run / "config.json", config.model_dump_json(indent=1))
+        write_file(run / "config.json", config.model_dump_json(indent=1))
     comm.barrier()
     reporter = Reporter(comm.rank, run / "log.jsonl")
+    reporter.event("config", **config.model_dump(mode="json", exclude_none=True))
     try:
         return _Run(config, comm, reporter, fence, stop, began).train()
     finally:
         reporter.close()
+        stop.close()
 
 
 class _Run:
@@ -79,7 +71,8 @@ class _Run:
         began: float,
     ) -> None:  # fmt: skip
         self.config, self.comm, self.reporter, self.stop = config, comm, reporter, stop
-        self.began = began
+        self.board = Board(config.output / "tensorboard")
+        self.began = began  # of this life; moved back by what earlier ones have used
         self.prepared: Prepared = prepare(config, comm, reporter)
         plan = self.plan = self.prepared.plan
         self.trainer = Trainer(plan.shape, comm, config.seed)
@@ -95,7 +88,8 @@ class _Run:
         self.position = first_position(plan, config)
         self.first_epoch = 0
         self.saved_at = time.monotonic()
-        self.validation_seconds = self.plan.epoch_seconds / 2  # until one was timed
+        # Until they are timed:
+        self.step_seconds, self.validation_seconds = plan.step_seconds, plan.epoch_seconds / 2
         self.best_weights: list[np.ndarray] | None = None
         self.bad_cases: set[str] = set()
 
@@ -103,11 +97,16 @@ class _Run:
 
     def train(self) -> Path:
         """Runs the epochs that are left and writes the final model."""
+        self.stop.defer()
         if self.comm.rank == 0:
             self.store.clean()
             if self.config.resume == "never":
                 self.store.clear()
-        if not self._load_newest():
+                self.board.clear()
+                self.reporter.clear()
+        if self._load_newest():
+            self.began -= self.position.elapsed
+        else:
             self._save()  # what a roll-back in the first epoch returns to
         self.trainer.share_state()
         self.first_epoch = self.position.epoch
@@ -116,96 +115,114 @@ class _Run:
         return self._finish()
 
     def _epoch(self) -> None:
-        at, steps = self.position, self.position.steps_per_epoch
-        number = at.epoch + 1
-        began, first, losses, bad = time.monotonic(), at.step, at.losses, at.bad_steps
-        traced = began
-        waited = self.feed.waited
-        for index, batch in enumerate(self.feed.batches(at.epoch, steps, first), start=first):
-            done = (at.epoch * steps + index) / (at.epochs * steps)
-            rate = rate_at(self.peak, done) * self.position.rate_factor
-            result = self.trainer.step(batch.image, batch.target, rate, self.stop.asked)
-            if index == first:
-                traced = time.monotonic()
-            if result.finite:
-                bad, losses = 0, losses + result.loss
-            else:
-                bad += 1
-                self.bad_cases |= _suspects(batch)
-                self.reporter.event("nan", epoch=number, step=index + 1)
-                if bad == BAD_STEPS:
-                    self._roll_back()
-                    return
-            self.position = self.position.model_copy(update={
-                "step": index + 1, "global_step": self.position.global_step + 1, "losses": losses,
-                "bad_steps": bad,
-            })  # fmt: skip
-            rate_now = (index + 1 - first) / max(time.monotonic() - began, 1e-9)
+        """Takes the steps that are left of an epoch, and ends it."""
+        number, steps = self.position.epoch + 1, self.position.steps_per_epoch
+        first, waited = self.position.step, self.feed.waited
+        began = traced = time.monotonic()
+        for batch in self.feed.batches(self.position.epoch, steps, first):
+            result = self._step(batch)
+            if self.position.bad_steps == BAD_STEPS:
+                self._roll_back()
+                return
+            done, losses = self.position.step, self.position.losses
+            traced = time.monotonic() if done == first + 1 else traced
+            rate = (done - first) / max(time.monotonic() - began, 1e-9)
             self.reporter.step(
-                number, at.epochs, index + 1, steps, loss=f"{losses / (index + 1):.4f}",
-                samples_per_s=f"{rate_now * self.plan.global_batch_size:.3g}",
-                eta=self._eta(index + 1, rate_now),
+                number, self.position.epochs, done, steps, loss=f"{losses / done:.4f}",
+                samples_per_s=f"{rate * self.plan.global_batch_size:.3g}", eta=self._eta(rate),
             )  # fmt: skip
             if result.stopping:
                 self._terminate()
-            due = time.monotonic() - self.saved_at > 60 * self.config.checkpoint_minutes
-            if due and not bad:  # a roll-back must not return into the midst of bad steps
+            # A roll-back must not return into a row of bad steps.
+            if self._due() and not self.position.bad_steps:
                 self._save()
-        elapsed = time.monotonic() - began
-        if number == 1 + self.first_epoch and steps - first > 1:  # less the time of tracing
-            elapsed = (time.monotonic() - traced) * (steps - first) / (steps - first - 1)
-        rate = (steps - first) / elapsed if steps > first else None
-        self._end_epoch(elapsed, rate, losses / steps,
-                        self.feed.waited - waited)  # fmt: skip
+        fresh = number == 1 + self.first_epoch  # its first step also traced
+        timed = steps - first - fresh
+        if timed > 0:
+            self.step_seconds = (time.monotonic() - (traced if fresh else began)) / timed
+        self._end_epoch((self.feed.waited - waited) / (time.monotonic() - began))
 
-    def _end_epoch(self, elapsed: float, rate: float | None, loss: float, waited: float) -> None:
+    def _step(self, batch: Batch) -> StepResult:
+        """Takes one step and moves the position past it."""
         at = self.position
-        number = at.epoch + 1
-        self.trainer.average_statistics()
-        epochs = self._epochs_that_fit(number, elapsed)
-        validates = number % self.plan.validate_every == 0 or number >= epochs
-        dice = self._validate() if validates else None
-        best = dice is not None and (at.best_dice is None or dice >= at.best_dice)
+        done = (at.epoch + at.step / at.steps_per_epoch) / at.epochs
+        rate = rate_at(self.peak, done) * at.rate_factor
+        result = self.trainer.step(batch.image, batch.target, rate, self.stop.asked)
+        if not result.finite:
+            self.bad_cases |= _suspects(batch)
+            self.reporter.event("nan", epoch=at.epoch + 1, step=at.step + 1)
         self.position = at.model_copy(update={
-            "epoch": number, "step": 0, "losses": 0.0, "epochs": epochs,
-            "elapsed": at.elapsed + elapsed,
-            "best_dice": dice if best else at.best_dice,
+            "step": at.step + 1, "global_step": at.global_step + 1,
+            "losses": at.losses + (result.loss if result.finite else 0.0),
+            "bad_steps": 0 if result.finite else at.bad_steps + 1,
+        })  # fmt: skip
+        return result
+
+    def _end_epoch(self, feed_wait: float) -> None:
+        """Validates where it is time to, saves, and tells.
+
+        Args:
+            feed_wait: share of the time that the steps stood still for want of a batch.
+        """
+        at = self.position
+        number, loss = at.epoch + 1, at.losses / at.steps_per_epoch
+        epochs = self._epochs_that_fit(number)
+        validates = number % self.plan.validate_every == 0 or number >= epochs
+        found = self._validate() if validates else Validation(None, None)
+        best = found.dice is not None and (at.best_dice is None or found.dice >= at.best_dice)
+        self.position = at.model_copy(update={
+            "epoch": number, "step": 0, "losses": 0.0, "epochs": epochs, "loss": loss,
+            "best_dice": found.dice if best else at.best_dice,
             "best_epoch": number if best else at.best_epoch,
         })  # fmt: skip
         if best:
             self.best_weights = self._weights()
         self._save(best=best)
+        rate = 1 / self.step_seconds
+        curves = {
+            "loss": _rounded(loss), "val_dice": _rounded(found.dice),
+            "samples_per_s": _rounded(rate * self.plan.global_batch_size, 3),
+        }  # fmt: skip
         self.reporter.epoch(
-            number, epochs, loss=_rounded(loss), val_dice=_rounded(dice),
-            samples_per_s=_rounded(rate * self.plan.global_batch_size, 3) if rate else None,
-            eta=self._eta(0, rate) if rate else None,
-            feed_wait=_rounded(waited / max(elapsed, 1e-9), 3),
-        )  # fmt: skip
+            number, epochs, **curves, eta=self._eta(rate), feed_wait=_rounded(feed_wait, 3)
+        )
+        if self.comm.rank == 0:
+            self.board.add(number, curves, found.picture)
 
-    def _validate(self) -> float | None:
+    def _validate(self) -> Validation:
+        if self._due(self.validation_seconds):
+            self._save()
         began = time.monotonic()
-        dice = self.validator.mean_dice(self.trainer)
+        found = self.validator.validate(self.trainer, self._end_if_asked)
         self.validation_seconds = time.monotonic() - began
-        return dice
+        return found
 
-    def _epochs_that_fit(self, number: int, elapsed: float) -> int:
+    def _epochs_that_fit(self, number: int) -> int:
         """With a time budget, the number of epochs that still fit, as rank 0 sees it."""
         planned = self.position.epochs
         if self.config.time_budget is None or self.config.epochs is not None:
             return planned
         left = USABLE * self.config.time_budget - (time.monotonic() - self.began)
-        fit = epochs_that_fit(number, left, elapsed, self.validation_seconds,
+        epoch_seconds = self.position.steps_per_epoch * self.step_seconds
+        fit = epochs_that_fit(number, left, epoch_seconds, self.validation_seconds,
                               self.plan.validate_every)  # fmt: skip
         return int(self.comm.gather_objects(fit)[0])
 
-    def _eta(self, step: int, steps_per_second: float) -> str:
+    def _eta(self, steps_per_second: float) -> str:
         at = self.position
-        left = (at.epochs - at.epoch) * at.steps_per_epoch - step
+        left = (at.epochs - at.epoch) * at.steps_per_epoch - at.step
         return short_duration(left / max(steps_per_second, 1e-9))
 
     # -- checkpoints ------------------------------------------------------------------------
 
+    def _due(self, soon: float = 0.0) -> bool:
+        """Whether the time for a checkpoint has come, or will within `soon` seconds."""
+        waited = time.monotonic() - self.saved_at
+        return waited + soon > 60 * self.config.checkpoint_minutes
+
     def _save(self, *, best: bool = False) -> None:
+        elapsed = time.monotonic() - self.began
+        self.position = self.position.model_copy(update={"elapsed": elapsed})
         if self.comm.rank == 0:
             path = self.store.save(self.position, self.trainer.state())
             if best:
@@ -220,22 +237,22 @@ class _Run:
         """Takes the newest sound checkpoint, on rank 0; the others follow.  False without one."""
         position: str | None = None
         if self.comm.rank == 0:
-            for path, checkpoint, fault in self.store.newest():
-                if checkpoint is None:
-                    self.store.set_aside(path)
-                    self.reporter.event("warning", path=path, cause=fault,
-                                        remedy="the checkpoint before it is used")  # fmt: skip
-                    continue
+            checkpoint = self.store.newest_sound(self._warn)
+            if checkpoint is not None:
                 position = self._adopt(checkpoint).model_dump_json()
                 self.reporter.event(
                     "resume", epoch=checkpoint.position.epoch,
-                    step=checkpoint.position.global_step, **{"from": f"checkpoints/{path.name}"},
+                    step=checkpoint.position.global_step,
+                    **{"from": checkpoint.path.relative_to(self.config.output)},
                 )  # fmt: skip
-                break
         agreed = self.comm.gather_objects(position)[0]
         if agreed is not None:
             self.position = Position.model_validate_json(str(agreed))
         return agreed is not None
+
+    def _warn(self, path: Path, fault: str) -> None:
+        remedy = "the checkpoint before it is used"
+        self.reporter.event("warning", path=path, cause=fault, remedy=remedy)
 
     def _adopt(self, checkpoint: Checkpoint) -> Position:
         """Takes a checkpoint's state; its position is carried over to this world's steps."""
@@ -244,6 +261,8 @@ class _Run:
         self.trainer.restore(checkpoint.arrays, str(checkpoint.path))
         if found.best_epoch == found.epoch and found.step == 0 and found.epoch:
             self.store.mark_best(checkpoint.path)  # the writer may have been killed before it did
+        elif self.store.best() is None:  # it was lost with a damaged checkpoint
+            found = found.model_copy(update={"best_dice": None, "best_epoch": None})
         return carried_over(found, own, keep_epochs=self.config.epochs is None)
 
     def _roll_back(self) -> None:
@@ -263,6 +282,11 @@ class _Run:
             update={"rollbacks": rollbacks, "rate_factor": factor, "bad_steps": 0}
         )
         self.reporter.event("rollback", number=rollbacks, rate_factor=factor)
+
+    def _end_if_asked(self) -> None:
+        """Ends with a checkpoint where any rank was told to stop; collective."""
+        if self.comm.agree_any(self.stop.asked):
+            self._terminate()
 
     def _terminate(self) -> None:
         self._save()
@@ -302,7 +326,7 @@ class _Run:
         if self.comm.rank == 0:
             write_summary({
                 "kind": "train", "code": 0, "cause": "", "where": "", "remedy": "", "rank": None,
-                "epoch": at.epoch, "epochs": at.epochs, "loss": None,
+                "epoch": at.epoch, "epochs": at.epochs, "loss": _rounded(at.loss),
                 "validationDice": at.best_dice, "model": "model",
             })  # fmt: skip
         return path
@@ -319,17 +343,3 @@ def _suspects(batch: Batch) -> set[str]:
         if not np.isfinite(image).all()
     }  # fmt: skip
     return bad or set(batch.cases)
-
-
-def _make_folder(run: Path) -> None:
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiskError.from_os(run, error) from error
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_text(file, text + "\n")
-    except OSError as error:
-        raise DiskError.from_os(file, error) from error

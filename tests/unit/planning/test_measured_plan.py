@@ -18,7 +18,7 @@ CASES = [case.case for case in PRINTS.cases]
 
 
 def fitting(config: TrainConfig):
-    return prepare._fitting_plan(config, PRINTS, TARGET, CASES, ranks=1)
+    return prepare._fitting_plan(config, PRINTS, TARGET, CASES, 1, this_machine())
 
 
 def config(**settings) -> TrainConfig:

@@ -71,7 +71,8 @@ def test_newest_two_and_the_best_are_kept(store):
 def test_steps_are_ordered_by_number_beyond_six_digits(store):
     for step in (999_998, 999_999, 1_000_000):
         store.save(position(step), ARRAYS)
-    assert [path.name for path, _, _ in store.newest()] == ["1000000", "999999"]
+    assert names(store) == ["1000000", "999999"]
+    assert store.newest_sound(pytest.fail).position == position(1_000_000)
 
 
 def test_damaged_one_set_aside_does_not_count_among_the_newest_two(store):

@@ -6,8 +6,11 @@ import pytest
 import tiny
 
 from unet.errors import UsageError
+from unet.planning.machine import Machine
 from unet.planning.plan import Plan
 from unet.run.resume import adapted, carried_over, first_position, require_same_settings
+
+MACHINE = Machine(cores=2, memory_bytes=2**33, bfloat16=True)
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +26,19 @@ def config(**changes):
 
 
 def test_more_ranks_share_an_epochs_patches(plan):
-    two = adapted(plan, config(), ranks=2)
+    two = adapted(plan, config(), ranks=2, machine=MACHINE)
     assert (two.ranks, two.batch_size, two.steps_per_epoch) == (2, 4, 20)
 
 
 def test_halved_batch_keeps_an_epochs_patches_and_the_network(plan):
-    less = adapted(plan, config(batch_size=1, patch_size=(8, 8, 8)), ranks=1)
+    less = adapted(plan, config(batch_size=1, patch_size=(8, 8, 8)), ranks=1, machine=MACHINE)
     assert (less.batch_size, less.micro_batch, less.steps_per_epoch) == (1, 1, 160)
     assert (less.patch_size, less.network) == ((8, 8, 8), plan.network)
 
 
 def test_patch_that_does_not_suit_the_network_is_refused(plan):
     with pytest.raises(UsageError, match="9,8,8 for a network that needs multiples of 2,2,2"):
-        adapted(plan, config(patch_size=(9, 8, 8)), ranks=1)
+        adapted(plan, config(patch_size=(9, 8, 8)), ranks=1, machine=MACHINE)
 
 
 def test_position_keeps_its_place_within_an_epoch(plan):
@@ -63,3 +66,12 @@ def test_what_the_cluster_changes_between_attempts_is_free():
     before = config(batch_size=2, patch_size=(32, 32, 32), threads=4, attempt=1, epochs=3)
     now = config(batch_size=1, patch_size=(16, 16, 16), threads=2, attempt=2, epochs=5)
     require_same_settings("c", before.identity(), now.identity())
+
+
+def test_bfloat16_gives_way_to_float32_where_the_cpu_has_it_no_more(plan):
+    narrow = plan.model_copy(update={"precision": "bfloat16"})
+    without = MACHINE.model_copy(update={"bfloat16": False})
+    assert adapted(narrow, config(), 1, MACHINE).precision == "bfloat16"
+    assert adapted(narrow, config(), 1, without).precision == "float32"
+    asked = config(precision="bfloat16")
+    assert adapted(narrow, asked, 1, without).precision == "bfloat16"
