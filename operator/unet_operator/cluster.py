@@ -22,7 +22,12 @@ from unet_operator.observe import Body
 from unet_operator.schema import API_VERSION, PLURAL
 
 FIELD_MANAGER = "unet-operator"
-_REQUEST = aiohttp.ClientTimeout(total=30)
+PATIENCE = 30.0
+"""Seconds that a request may take, its answer included."""
+_LOST = (aiohttp.ClientError, OSError, ApiException)
+"""What the client raises when there was no answer, or only a part of one."""
+LONGEST_HOLD = 30.0
+"""Most seconds that a Retry-After is obeyed: a Lease must still be renewed."""
 _LOG = aiohttp.ClientTimeout(total=10)
 """The API server asks the node for a log, and a node that is lost never answers."""
 
@@ -73,6 +78,7 @@ class Bucket:
     def __init__(self, qps: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.qps, self.burst, self.clock = qps, burst, clock
         self._tokens, self._last = float(burst), clock()
+        self._held = self._last
 
     def delay(self) -> float:
         """Takes a token; returns the seconds to wait before using it."""
@@ -80,7 +86,11 @@ class Bucket:
         self._tokens = min(self.burst, self._tokens + (now - self._last) * self.qps)
         self._last = now
         self._tokens -= 1
-        return max(0.0, -self._tokens / self.qps)
+        return max(0.0, -self._tokens / self.qps, self._held - now)
+
+    def hold(self, seconds: float) -> None:
+        """Lets nothing through for so long: the API server asked for it."""
+        self._held = max(self._held, self.clock() + min(seconds, LONGEST_HOLD))
 
 
 class Cluster:
@@ -91,8 +101,10 @@ class Cluster:
         client: ApiClient,
         bucket: Bucket,
         count: Callable[[str, str, int], None] = lambda method, plural, status: None,
+        patience: float = PATIENCE,
     ) -> None:
         self._client, self._bucket, self._count = client, bucket, count
+        self._patience = aiohttp.ClientTimeout(total=patience)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -156,15 +168,15 @@ class Cluster:
         )
         try:
             while line := await response.content.readline():
-                event = json.loads(line)
+                event = _parsed(line)
                 if event["type"] == "ERROR":
                     status = event["object"]
                     raise ApiError(
                         status.get("code", 0), status.get("reason", ""), status.get("message", "")
                     )
                 yield event["type"], event["object"]
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ApiError(0, "NoAnswer", str(error) or type(error).__name__) from error
+        except _LOST as error:
+            raise _no_answer(error) from error
         finally:
             response.close()
 
@@ -220,7 +232,7 @@ class Cluster:
             response = await self._send(
                 "GET", PODS.path(namespace, pod, "log"), "pods/log", query=query, timeout=_LOG
             )
-            return (await response.read()).decode(errors="replace")
+            return (await _read(response)).decode(errors="replace")
         except ApiError as error:
             if error.status in (400, 404):
                 return ""
@@ -236,7 +248,7 @@ class Cluster:
             if error.status == 404:
                 return False
             raise
-        found = json.loads(await response.read())
+        found = _parsed(await _read(response))
         return any(resource["name"] == kind.plural for resource in found["resources"])
 
     async def _json(
@@ -259,10 +271,7 @@ class Cluster:
             body=body,
             content=content,
         )
-        try:
-            return json.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ApiError(0, "NoAnswer", str(error) or type(error).__name__) from error
+        return _parsed(await _read(response))
 
     async def _send(
         self,
@@ -273,7 +282,7 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
         content: str = "application/json",
-        timeout: aiohttp.ClientTimeout = _REQUEST,
+        timeout: aiohttp.ClientTimeout | None = None,
     ) -> aiohttp.ClientResponse:
         wait = self._bucket.delay()
         if wait:
@@ -289,16 +298,42 @@ class Cluster:
         )
         try:
             answer = await client.rest_client.request(
-                method, url, headers=headers, body=data, _request_timeout=timeout
+                method, url, headers=headers, body=data, _request_timeout=timeout or self._patience
             )
-        except (aiohttp.ClientError, TimeoutError, ApiException) as error:
+        except _LOST as error:
             self._count(method, plural, 0)
-            raise ApiError(0, "NoAnswer", str(error) or type(error).__name__) from error
+            raise _no_answer(error) from error
         response: aiohttp.ClientResponse = answer.response
         self._count(method, plural, response.status)
+        if response.status == 429:
+            self._bucket.hold(_seconds(response.headers.get("Retry-After", "")))
         if response.status >= 400:
-            raise _error(response.status, await response.read())
+            raise _error(response.status, await _read(response))
         return response
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.read()
+    except _LOST as error:
+        raise _no_answer(error) from error
+
+
+def _parsed(text: bytes) -> Body:
+    """The object in an answer, which a proxy or a lost connection may have spoilt."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        start = text[:80].decode(errors="replace")
+        raise ApiError(0, "Garbled", f"the answer is no JSON: {start!r}") from error
+
+
+def _no_answer(error: Exception) -> ApiError:
+    return ApiError(0, "NoAnswer", str(error) or type(error).__name__)
+
+
+def _seconds(retry_after: str) -> float:
+    return float(retry_after) if retry_after.isdecimal() else 1.0
 
 
 def _error(status: int, body: bytes) -> ApiError:
