@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from unet_operator.cluster import LEASES, ApiError, Cluster
 from unet_operator.observe import Body
@@ -20,17 +21,25 @@ NAME = "unet-operator"
 DURATION, DEADLINE, PERIOD = 15.0, 10.0, 2.0
 """Seconds a Lease holds, may go unrenewed before its holder stops, and between tries: the
 values of client-go's leader election, which kube-controller-manager uses too."""
+ANSWER = 5.0
+"""Seconds a try may take.  A holder whose requests hang stops after PERIOD, ANSWER, PERIOD and
+ANSWER at most: before its Lease is up."""
 
 
 class Leader:
     """Holds the Lease for this replica."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, identity: str, now: Callable[[], datetime]
+        self,
+        cluster: Cluster,
+        namespace: str,
+        identity: str,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._namespace = cluster, namespace
-        self._identity, self._now = identity, now
-        self._seen: tuple[str, datetime] | None = None
+        self._identity, self._now, self._clock = identity, now, clock
+        self._seen: tuple[str, float] | None = None
         self.leading = False
 
     async def acquire(self) -> None:
@@ -42,27 +51,33 @@ class Leader:
 
     async def hold(self) -> None:
         """Renews the Lease until it is lost; then returns, and the caller must stop acting."""
-        renewed = self._now()
-        while self._now() < renewed + timedelta(seconds=DEADLINE):
+        renewed = self._clock()
+        while self.leading and self._clock() < renewed + DEADLINE:
             await asyncio.sleep(PERIOD)
             if await self.attempt():
-                renewed = self._now()
+                renewed = self._clock()
         self.leading = False
 
     async def attempt(self) -> bool:
         """Takes or renews the Lease; False when another replica has it or none answers."""
         try:
-            found = await self._cluster.get(LEASES, self._namespace, NAME)
-            if found is None:
-                body = self._manifest(None)
-                await self._cluster.create(LEASES, self._namespace, body)
-            elif self._free(found):
-                await self._cluster.replace(LEASES, self._namespace, self._manifest(found))
-            else:
-                return False
+            async with asyncio.timeout(ANSWER):
+                return await self._take()
+        except TimeoutError:
+            log.warning("lease: no answer within %.0f s", ANSWER)
         except ApiError as error:
             if error.status != 409:
                 log.warning("lease: %s", error)
+        return False
+
+    async def _take(self) -> bool:
+        found = await self._cluster.get(LEASES, self._namespace, NAME)
+        if found is None:
+            await self._cluster.create(LEASES, self._namespace, self._manifest(None))
+        elif self._free(found):
+            await self._cluster.replace(LEASES, self._namespace, self._manifest(found))
+        else:
+            self.leading = False
             return False
         return True
 
@@ -80,17 +95,16 @@ class Leader:
     def _free(self, lease: Body) -> bool:
         """Ours, nobody's, or unchanged for its whole duration by our own clock.
 
-        The holder's clock is not trusted: what counts is when we saw it renew last.
+        No clock is trusted that can be set: what counts is how long ago we saw it renew.
         """
         spec = lease["spec"]
         if spec.get("holderIdentity") in ("", None, self._identity):
             return True
         version = lease["metadata"]["resourceVersion"]
         if self._seen is None or self._seen[0] != version:
-            self._seen = (version, self._now())
+            self._seen = (version, self._clock())
             return False
-        held = timedelta(seconds=spec.get("leaseDurationSeconds", DURATION))
-        return self._now() > self._seen[1] + held
+        return self._clock() > self._seen[1] + spec.get("leaseDurationSeconds", DURATION)
 
     def _manifest(self, old: Body | None) -> Body:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import uuid4
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,12 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         training_image=env.get("UNET_OPERATOR_TRAINING_IMAGE", ""),
         namespace=env.get("UNET_OPERATOR_NAMESPACE", ""),
         own_namespace=env.get("POD_NAMESPACE", base.own_namespace),
-        identity=env.get("POD_NAME", env.get("HOSTNAME", base.identity)),
-        port=int(_number(env, "UNET_OPERATOR_PORT", base.port)),
-        workers=int(_number(env, "UNET_OPERATOR_WORKERS", base.workers)),
+        # Two replicas of one name would both hold the Lease.
+        identity=env.get("POD_NAME") or env.get("HOSTNAME") or f"{base.identity}-{uuid4().hex[:8]}",
+        port=_whole(env, "UNET_OPERATOR_PORT", base.port, most=65_535),
+        workers=_whole(env, "UNET_OPERATOR_WORKERS", base.workers),
         qps=_number(env, "UNET_OPERATOR_QPS", base.qps),
-        burst=int(_number(env, "UNET_OPERATOR_BURST", base.burst)),
+        burst=_whole(env, "UNET_OPERATOR_BURST", base.burst),
         leader_election=_choice(env, "UNET_OPERATOR_LEADER_ELECTION", ("true", "false")) == "true",
         log_format=_choice(env, "UNET_OPERATOR_LOG_FORMAT", ("json", "plain")),
     )
@@ -61,9 +64,20 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if value <= 0:
+    if not 0 < value < math.inf:
         raise ValueError(f"{name}: {text!r} is not a number above 0; correct it or leave it out")
     return value
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, most: int = 100_000) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+        raise ValueError(
+            f"{name}: {text!r} is not a whole number from 1 to {most}; correct it or leave it out"
+        )
+    return int(text)
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
