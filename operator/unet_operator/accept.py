@@ -8,7 +8,9 @@ from unet_operator import names
 from unet_operator.observe import Claim, Observed
 from unet_operator.training import Training
 
-SHARED = {"ReadWriteMany", "ReadOnlyMany"}
+READ = {"ReadWriteMany", "ReadOnlyMany"}
+WRITTEN = {"ReadWriteMany"}
+"""Access modes that let several nodes read, or write, a claim."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def refusal(training: Training, seen: Observed, *, has_image: bool) -> Refusal |
         "spec.dataset.volume.claimName",
         data,
         workers=spec.workers.replicas,
+        shared=READ,
         written=spec.dataset.source is not None,
     ) or _output(training, seen)
 
@@ -48,7 +51,7 @@ def _output(training: Training, seen: Observed) -> Refusal | None:
     template = spec.output.volume_claim_template
     if template is None:
         found = seen.claims.get(spec.output.claim_name or "")
-        return _claim("spec.output.claimName", found, workers=workers, written=True)
+        return _claim("spec.output.claimName", found, workers=workers, shared=WRITTEN)
     if template.access_mode != "ReadWriteMany" and workers > 1:
         return Refusal(
             "ClaimNotShareable",
@@ -58,10 +61,18 @@ def _output(training: Training, seen: Observed) -> Refusal | None:
     found = seen.claims.get(names.output_claim(training.name))
     if found is None or not found.exists:
         return None
-    return _claim("spec.output.volumeClaimTemplate", found, workers=workers, written=True)
+    if found.training != training.name:
+        return Refusal(
+            "NameTaken",
+            f"spec.output.volumeClaimTemplate: PersistentVolumeClaim {found.name} exists and was "
+            "not made for this training; name it in spec.output.claimName, or delete it",
+        )
+    return _claim("spec.output.volumeClaimTemplate", found, workers=workers, shared=WRITTEN)
 
 
-def _claim(field: str, claim: Claim | None, *, workers: int, written: bool) -> Refusal | None:
+def _claim(
+    field: str, claim: Claim | None, *, workers: int, shared: set[str], written: bool = True
+) -> Refusal | None:
     if claim is None or not claim.exists:
         name = claim.name if claim else "?"
         return Refusal(
@@ -86,7 +97,14 @@ def _claim(field: str, claim: Claim | None, *, workers: int, written: bool) -> R
             f"{field}: PersistentVolumeClaim {claim.name} is ReadOnlyMany but is written to; "
             "use a ReadWriteMany claim",
         )
-    if workers > 1 and not modes & SHARED:
+    if modes == {"ReadWriteOncePod"}:
+        return Refusal(
+            "ClaimNotShareable",
+            f"{field}: PersistentVolumeClaim {claim.name} is ReadWriteOncePod, which serves one "
+            "pod, but launcher and workers share it; use a ReadWriteMany claim, or ReadWriteOnce "
+            "with one worker",
+        )
+    if workers > 1 and not modes & shared:
         return Refusal(
             "ClaimNotShareable",
             f"{field}: PersistentVolumeClaim {claim.name} is {', '.join(sorted(modes))}, which "
@@ -98,9 +116,9 @@ def _claim(field: str, claim: Claim | None, *, workers: int, written: bool) -> R
 
 def one_node(training: Training, seen: Observed) -> bool:
     """Whether some claim can be mounted on one node only, so that every pod must share it."""
-    wanted = (training.spec.dataset.volume.claim_name, output_claim(training))
-    found = [seen.claims[name] for name in wanted if name in seen.claims]
     template = training.spec.output.volume_claim_template
-    if template is not None and template.access_mode != "ReadWriteMany":
+    if template is not None and template.access_mode not in WRITTEN:
         return True
-    return any(c.exists and not set(c.modes) & SHARED for c in found)
+    wanted = ((training.spec.dataset.volume.claim_name, READ), (output_claim(training), WRITTEN))
+    found = [(seen.claims[name], shared) for name, shared in wanted if name in seen.claims]
+    return any(c.exists and not set(c.modes) & shared for c, shared in found)

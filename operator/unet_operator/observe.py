@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from unet_operator import names
 from unet_operator.progress import LogReading, Termination, termination
 
+OVERDUE = timedelta(seconds=6)
+"""How long after a pod's grace its node may take to say that it ended."""
 Body = Mapping[str, object]
 """An object as the API server gives it."""
 
@@ -61,6 +63,21 @@ class Pod:
         return self.phase in ("Succeeded", "Failed")
 
     @property
+    def silent(self) -> bool:
+        """Whether its node stopped answering: what it runs is not known any more.
+
+        A taint of a node that does answer ends it in peace, and it stays ready until then.
+        """
+        tainted = self.disruption == "DeletionByTaintManager"
+        stale = tainted and not self.ready and bool(self.running)
+        return stale or self.disruption == "DeletionByPodGC"
+
+    def gone(self, now: datetime) -> bool:
+        """Whether nothing can be awaited of it: it ended, is silent, or overstays its grace."""
+        overdue = self.deleting_until is not None and now > self.deleting_until + OVERDUE
+        return self.ended or self.silent or overdue
+
+    @property
     def starting(self) -> bool:
         """Whether a node has it but a container has yet to start."""
         return self.scheduled and self.phase == "Pending"
@@ -96,6 +113,8 @@ class Claim:
     modes: tuple[str, ...] = ()
     phase: str = ""
     deleting: bool = False
+    training: str = ""
+    """The training it was made for, if it was made by us."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +212,7 @@ def claim(name: str, body: Body | None) -> Claim:
         modes=tuple(body.get("spec", {}).get("accessModes", ())),
         phase=body.get("status", {}).get("phase", ""),
         deleting="deletionTimestamp" in body["metadata"],
+        training=body["metadata"].get("labels", {}).get(names.LABEL_NAME, ""),
     )
 
 

@@ -12,26 +12,25 @@ from datetime import datetime, timedelta
 
 from unet_operator.accept import one_node
 from unet_operator.act import Actor, Refused
-from unet_operator.actions import STAGE_OF, Action, Decision
+from unet_operator.actions import Action, Decision
 from unet_operator.build.common import Context
 from unet_operator.cluster import EVENTS, TRAININGS, ApiError, Cluster
 from unet_operator.decide import decide
-from unet_operator.draft import Draft
+from unet_operator.draft import Draft, terminal
 from unet_operator.look import Looker
 from unet_operator.merge import Json, merge_patch
 from unet_operator.observe import Body
 from unet_operator.record import event_manifest
+from unet_operator.refused import told
 from unet_operator.settings import Settings
 from unet_operator.store import Key, Store
-from unet_operator.training import InvalidSpec, Training, metadata, parse
+from unet_operator.training import InvalidSpec, metadata, parse
 from unet_operator.training import status as read_status
 
 log = logging.getLogger(__name__)
 
 PROGRESS_PERIOD = timedelta(seconds=15)
 """How often progress alone is worth a write."""
-REFUSED_AGAIN = 30.0
-"""Seconds before an action that the API server refused is tried again."""
 _PROGRESS = ("training", "dice", "workers", "message")
 
 
@@ -70,7 +69,8 @@ class Reconciler:
         context = Context(training=training, image=image, one_node=one_node(training, seen))
         refused = await self._act(context, decision.actions)
         if refused is not None:
-            decision = self._with_refusal(training, decision, *refused)
+            action, fault = refused
+            decision = told(training, decision, action, fault.reason, fault.message, self._now())
         return await self._write(key, body, decision)
 
     async def _act(
@@ -83,27 +83,11 @@ class Reconciler:
                 return action, refused
         return None
 
-    def _with_refusal(
-        self, training: Training, decision: Decision, action: Action, refused: Refused
-    ) -> Decision:
-        """The decision as it was, with the refusal told in the condition it holds up."""
-        draft = Draft(training.status, training.meta.generation, self._now())
-        for condition in decision.status.conditions:
-            if condition.type == "Accepted":
-                draft.condition("Accepted", condition.status == "True", condition.reason)
-        kept = decision.status.model_dump(exclude={"conditions", "message", "phase"})
-        draft.status = draft.status.model_copy(
-            update={name: getattr(decision.status, name) for name in kept}
-        )
-        kind = STAGE_OF.get(type(action), "Accepted")
-        draft.condition(kind, False, refused.reason, refused.message, event="Warning")
-        draft.say(refused.message)
-        draft.wake(REFUSED_AGAIN)
-        return draft.finish()
-
     def _invalid(self, body: Body, fault: str) -> Decision:
-        meta = metadata(body)
-        draft = Draft(read_status(body), meta.generation, self._now())
+        meta, status = metadata(body), read_status(body)
+        if terminal(status):
+            return Decision(status=status)
+        draft = Draft(status, meta.generation, self._now())
         draft.condition("Accepted", False, "InvalidSpec", fault, event="Warning")
         draft.say(fault)
         return draft.finish()

@@ -109,7 +109,10 @@ def test_a_claim_template_is_made_before_the_workers():
 
 def test_a_claim_template_is_not_made_twice():
     output = {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}
-    there = {**claims(), f"{NAME}-output": Claim(f"{NAME}-output", True, ("ReadWriteMany",))}
+    there = {
+        **claims(),
+        f"{NAME}-output": Claim(f"{NAME}-output", True, ("ReadWriteMany",), training=NAME),
+    }
     assert decided(training(output=output), seen(claims=there)).actions == ()
 
 

@@ -106,7 +106,9 @@ class World:
                 self._pod(pod("report", number))
             case CreateOutputClaim():
                 name = names.output_claim(NAME)
-                self.claims[name] = Claim(name, exists=True, modes=("ReadWriteMany",))
+                self.claims[name] = Claim(
+                    name, exists=True, modes=("ReadWriteMany",), training=NAME
+                )
             case SuspendJob(name, _, suspend):
                 self._suspend(name, suspend)
             case DeleteJob(name, _):
