@@ -13,8 +13,6 @@ from unet_operator import names
 from unet_operator.actions import CreateLauncher, CreateWorkers, SuspendJob
 from unet_operator.draft import Draft
 from unet_operator.failure import (
-    LOST,
-    UNCOUNTED,
     Cause,
     finished_at,
     launcher_failure,
@@ -23,7 +21,7 @@ from unet_operator.failure import (
 )
 from unet_operator.observe import Job, Observed, Pod
 from unet_operator.retry import conclude
-from unet_operator.status import Logs, TrainingProgress
+from unet_operator.status import LOST, UNCOUNTED, Logs, TrainingProgress
 from unet_operator.training import Training
 from unet_operator.trouble import trouble
 
@@ -101,9 +99,13 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
     if launcher is not None and launcher.failed:
         _launcher_failed(draft, training, workers, pod, launcher)
         return True
+    if launcher is not None and pod is not None and not pod.ended and pod.gone(draft.now):
+        conclude(draft, training, launcher_failure(pod, "its node does not say that it ended"))
+        return True
     if worker is None:
         if launcher is not None or status.holds("WorkersReady"):
-            conclude(draft, training, Cause("WorkerDeleted", "the workers' Job was deleted"))
+            gone = Cause("WorkerDeleted", "the workers' Job was deleted", counted=False)
+            conclude(draft, training, _recorded(draft) or gone)
         else:
             draft.do(CreateWorkers(status.attempt, status.replicas, status.gang == "PodGroup"))
             draft.wake(READ_LOG)
@@ -113,7 +115,8 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
         return True
     if launcher is None:
         if status.holds("WorkersReady"):
-            conclude(draft, training, Cause("LauncherDeleted", "the launcher's Job was deleted"))
+            gone = Cause("LauncherDeleted", "the launcher's Job was deleted", counted=False)
+            conclude(draft, training, gone)
         else:
             _wait_for_nodes(draft, training, seen, workers, worker)
         return True
@@ -305,8 +308,7 @@ def _take_progress(draft: Draft, seen: Observed) -> None:
 
 def stop_attempt(draft: Draft, seen: Observed, attempt: int) -> None:
     """Stops an attempt's launcher, then its workers, so that ranks can checkpoint."""
-    pods = seen.of("launcher", attempt)
-    live = any(not pod.ended for pod in pods)
+    live = any(not pod.gone(draft.now) for pod in seen.of("launcher", attempt))
     for job in seen.jobs.values():
         if job.attempt != attempt or job.suspended or job.complete or job.failed:
             continue
@@ -320,12 +322,8 @@ def ended_for_good(seen: Observed, attempt: int, now: datetime) -> bool:
     A pod on a node that stopped answering never ends; the run folder's fence stops whatever
     still runs there, so it is not waited for.
     """
-    for pod in (*seen.of("launcher", attempt), *seen.of("worker", attempt)):
-        lost = pod.disruption in ("DeletionByTaintManager", "DeletionByPodGC")
-        overdue = pod.deleting_until is not None and now > pod.deleting_until + SETTLE
-        if not (pod.ended or lost or overdue):
-            return False
-    return all(
+    pods = (*seen.of("launcher", attempt), *seen.of("worker", attempt))
+    return all(pod.gone(now) for pod in pods) and all(
         job.suspended or job.complete or bool(job.failed) or job.deleting
         for job in seen.jobs.values()
         if job.attempt == attempt and job.role in ("launcher", "worker")

@@ -62,7 +62,7 @@ def _after_the_end(draft: Draft, training: Training, seen: Observed) -> bool:
     """Releases what still runs, waits for the time to live; reopens for a new evaluation."""
     if not terminal(draft.status):
         return False
-    if evaluating.wanted_again(draft, training):
+    if evaluating.wanted_again(training):
         evaluating.reopen(draft, training)
         return False
     policy = training.spec.run_policy
@@ -71,8 +71,8 @@ def _after_the_end(draft: Draft, training: Training, seen: Observed) -> bool:
         for job in seen.jobs.values():
             if not job.deleting:
                 draft.do(DeleteJob(job.name, job.uid))
-    elif not kept:
-        _stop_everything(draft, seen)
+    elif not kept and _stop_everything(draft, seen):
+        draft.wake(LOOK_AGAIN)
     ttl, end = policy.ttl_seconds_after_finished, draft.status.completion_time
     if ttl is not None and end is not None:
         if draft.now >= end + timedelta(seconds=ttl):
@@ -123,8 +123,14 @@ def _suspend(draft: Draft, training: Training, seen: Observed) -> bool:
             draft.set(next_attempt_time=draft.now)
             draft.condition("WorkersReady", False, "Suspended", "the attempt was suspended")
     else:
+        round_ = training.spec.evaluation.round
+        present = {
+            names.stage(training.name),
+            names.evaluate(training.name, round_),
+            names.report(training.name, round_),
+        }
         for job in seen.jobs.values():
-            if job.suspended and job.role in ("stage", "evaluate", "report") and not job.failed:
+            if job.suspended and job.name in present and not job.failed:
                 draft.do(SuspendJob(job.name, job.uid, suspend=False))
     return False
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from unet_operator.actions import Action, Decision, Event
-from unet_operator.status import Condition, ConditionType, Phase, Status
+from unet_operator.status import LOST, Condition, ConditionType, Phase, Status
 
 
 class Draft:
@@ -109,7 +109,7 @@ def phase(status: Status) -> Phase:
         return "Staging"
     if status.holds("Trained"):
         return "Evaluating"
-    if status.next_attempt_time is not None:
+    if status.next_attempt_time is not None or status.reason("WorkersReady") in LOST:
         return "Restarting"
     return "Training" if status.holds("WorkersReady") else "Starting"
 

@@ -113,9 +113,9 @@ def _complete(draft: Draft, reason: str, message: str) -> None:
     draft.say(message)
 
 
-def wanted_again(draft: Draft, training: Training) -> bool:
-    """Whether a trained network is to be evaluated once more."""
-    asked, status = training.spec.evaluation, draft.status
+def wanted_again(training: Training) -> bool:
+    """Whether a trained network that has been evaluated is to be so once more."""
+    asked, status = training.spec.evaluation, training.status
     if not (asked.enabled and status.holds("Trained")):
         return False
     last = status.evaluation.round if status.evaluation else None

@@ -28,13 +28,10 @@ _REMEDY = {
 _DISRUPTIONS = {
     "PreemptionByScheduler": ("WorkerPreempted", "was preempted by a pod of higher priority"),
     "EvictionByEvictionAPI": ("WorkerEvicted", "was evicted, as by kubectl drain"),
-    "DeletionByTaintManager": ("NodeLost", "was on a node that stopped answering"),
+    "DeletionByTaintManager": ("WorkerEvicted", "was evicted by a taint of its node"),
     "TerminationByKubelet": ("WorkerEvicted", "was evicted by its node"),
     "DeletionByPodGC": ("NodeLost", "was on a node that is gone"),
 }
-UNCOUNTED = {"WorkerPreempted", "WorkerEvicted", "NodeLost", "WorkerDeleted"}
-LOST = {*UNCOUNTED, "WorkerOutOfMemory", "WorkerFailed"}
-"""Reasons of WorkersReady=False that mean: this attempt has lost a worker."""
 
 
 @dataclass(frozen=True)
@@ -49,32 +46,49 @@ class Cause:
 
 
 def lost_worker(workers: tuple[Pod, ...]) -> Cause | None:
-    """The first worker that is gone or going, while it should be serving ranks."""
-    for pod in workers:
-        who = f"worker {pod.index}"
-        if pod.disruption in _DISRUPTIONS:
-            reason, what = _DISRUPTIONS[pod.disruption]
-            return Cause(reason, f"{who} {what}", counted=False)
-        ended = pod.exits.get("worker")
-        if ended and ended.reason == "OOMKilled":
-            return Cause("WorkerOutOfMemory", f"{who} ran out of memory", memory=True)
-        if pod.deleting_until is not None:
-            return Cause("WorkerDeleted", f"{who} was deleted", counted=False)
-        if pod.ended:
-            said = f": {ended.message.cause}" if ended and ended.message.cause else ""
-            code = f" with code {ended.code}" if ended else ""
-            return Cause("WorkerFailed", f"{who} ended{code}{said}")
+    """Why a worker is gone or going, while it should be serving ranks.
+
+    A Job that has failed deletes the pods it has left, so that one is being deleted explains
+    nothing as long as another has a fault of its own.
+    """
+    causes = [cause for pod in workers if (cause := _loss(pod)) is not None]
+    return min(causes, key=lambda cause: cause.reason == "WorkerDeleted", default=None)
+
+
+def _loss(pod: Pod) -> Cause | None:
+    who = f"worker {pod.index}"
+    disrupted = _disruption(pod)
+    if disrupted is not None:
+        reason, what = disrupted
+        return Cause(reason, f"{who} {what}", counted=False)
+    ended = pod.exits.get("worker")
+    if ended and ended.reason == "OOMKilled":
+        return Cause("WorkerOutOfMemory", f"{who} ran out of memory", memory=True)
+    if pod.deleting_until is not None:
+        return Cause("WorkerDeleted", f"{who} was deleted", counted=False)
+    if pod.ended:
+        said = f": {ended.message.cause}" if ended and ended.message.cause else ""
+        code = f" with code {ended.code}" if ended else ""
+        return Cause("WorkerFailed", f"{who} ended{code}{said}")
     return None
+
+
+def _disruption(pod: Pod | None) -> tuple[str, str] | None:
+    """(reason, what befell the pod) if the cluster took it away."""
+    if pod is None:
+        return None
+    if pod.silent and pod.disruption == "DeletionByTaintManager":
+        return "NodeLost", "was on a node that stopped answering"
+    return _DISRUPTIONS.get(pod.disruption)
 
 
 def launcher_failure(pod: Pod | None, job_message: str) -> Cause:
     """Why the launcher's Job failed."""
     ended = _ending(pod)
+    disrupted = _disruption(pod)
+    evicted = disrupted and Cause("LauncherEvicted", f"the launcher {disrupted[1]}", counted=False)
     if ended is None:
-        if pod is not None and pod.disruption in _DISRUPTIONS:
-            _, what = _DISRUPTIONS[pod.disruption]
-            return Cause("LauncherEvicted", f"the launcher {what}", counted=False)
-        return Cause("LauncherLost", f"the launcher's pod is gone ({job_message})")
+        return evicted or Cause("LauncherLost", f"the launcher's pod is gone ({job_message})")
     container, end = ended
     said = end.message
     cause = said.cause or (f"it ended with code {end.code}")
@@ -93,9 +107,8 @@ def launcher_failure(pod: Pod | None, job_message: str) -> Cause:
     who = f"rank {said.rank}: " if said.rank is not None and "rank" not in cause else ""
     if code == Code.MEMORY:
         return Cause("OutOfMemory", f"{who}{cause}", counted=False, memory=True)
-    if pod is not None and pod.disruption in _DISRUPTIONS:
-        _, what = _DISRUPTIONS[pod.disruption]
-        return Cause("LauncherEvicted", f"the launcher {what}", counted=False)
+    if evicted is not None:
+        return evicted
     if container == "rendezvous":
         return Cause("WorkersUnreachable", f"{place}{cause}")
     if code == Code.PEER_LOST:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from unet_operator.accept import output_claim
 from unet_operator.cluster import CLAIMS, EVENTS, POD_GROUPS, ApiError, Cluster
 from unet_operator.draft import terminal
+from unet_operator.evaluating import wanted_again
 from unet_operator.observe import Claim, Job, Observed, Pod, claim
 from unet_operator.progress import LogReading, read_log
 from unet_operator.store import Key, Store
@@ -61,7 +62,7 @@ class Looker:
         jobs = self._store.jobs(key, training.meta.uid)
         known = {job.name: job for job in jobs.values()}
         pods = self._store.pods(key, training.meta.uid)
-        if terminal(training.status):
+        if terminal(training.status) and not wanted_again(training):
             return Observed(jobs=known, pods=pods, claims=memory.claims)
         waiting = training.status.attempt == 0 or training.status.next_attempt_time is not None
         if waiting or not memory.claims:

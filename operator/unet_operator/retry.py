@@ -33,8 +33,8 @@ def conclude(draft: Draft, training: Training, cause: Cause) -> None:
             fail(
                 draft,
                 "OutOfMemory",
-                f"{cause.message}{where}, with batch and patch size already reduced; raise "
-                "workers.resources.limits.memory or lower workers.slotsPerWorker",
+                f"{cause.message}{where}, and batch and patch size are not reduced further; "
+                "raise workers.resources.limits.memory or lower workers.slotsPerWorker",
             )
             return
         draft.set(reduced=smaller)
@@ -77,7 +77,8 @@ def reduced(draft: Draft, training: Training) -> Reduced | None:
     patch = plan.patch_size if plan and plan.patch_size else asked.patch_size
     if before.patch_size is None and patch != "auto":
         half = [
-            max(_PATCH_STEP, int(n) // 2 // _PATCH_STEP * _PATCH_STEP) for n in patch.split(",")
+            min(int(n), max(_PATCH_STEP, int(n) // 2 // _PATCH_STEP * _PATCH_STEP))
+            for n in patch.split(",")
         ]
         smaller = ",".join(map(str, half))
         if smaller != patch:

@@ -37,6 +37,12 @@ Phase = Literal[
 ]
 
 
+UNCOUNTED = {"WorkerPreempted", "WorkerEvicted", "NodeLost", "WorkerDeleted"}
+"""Losses of a worker that do not count against backoffLimit."""
+LOST = {*UNCOUNTED, "WorkerOutOfMemory", "WorkerFailed"}
+"""Reasons of WorkersReady=False that mean: this attempt has lost a worker."""
+
+
 class Condition(Lenient):
     """One aspect of the training, true, false or not known yet (metav1.Condition)."""
 

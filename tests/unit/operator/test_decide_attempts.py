@@ -154,7 +154,8 @@ def _exit(code, reason):
     ],
 )
 def test_disruptions_are_named_and_do_not_count(disruption, reason):
-    lost = pod("worker", 1, 1, disruption=disruption, deleting_until=after(120))
+    silent = reason == "NodeLost"
+    lost = pod("worker", 1, 1, disruption=disruption, deleting_until=after(120), ready=not silent)
     observed = seen(job("worker"), pod("worker", 1, 0), lost, LAUNCHER_FAILED, failed_launcher(143))
     decision = decided(running(), observed)
     assert decision.status.reason("WorkersReady") == reason
@@ -187,7 +188,7 @@ def test_the_recorded_cause_outlives_its_pod():
     ("fields", "patience"),
     [
         ({"deleting_until": after(120)}, LET_CHECKPOINT),
-        ({"disruption": "DeletionByTaintManager"}, LET_NOTICE),
+        ({"disruption": "DeletionByTaintManager", "ready": False}, LET_NOTICE),
         ({"phase": "Failed"}, LET_NOTICE),
     ],
 )
@@ -202,9 +203,9 @@ def test_a_launcher_that_does_not_notice_is_ended_after_a_while(fields, patience
     subject = running()
     subject = advanced(subject, decided(subject, observed))
     soon = decided(subject, observed, NOW + patience / 2)
-    assert soon.status.phase != "Restarting"
+    assert soon.status.next_attempt_time is None
     late = decided(subject, observed, NOW + patience)
-    assert late.status.phase == "Restarting"
+    assert late.status.next_attempt_time is not None
 
 
 def test_a_success_that_crosses_a_lost_worker_is_a_success():
@@ -307,7 +308,9 @@ def test_then_its_number_is_written_and_its_children_follow():
 
 def test_pods_on_a_lost_node_are_not_waited_for():
     subject, due = restarting()
-    lost = pod("worker", 1, 0, disruption="DeletionByTaintManager", deleting_until=after(3600))
+    lost = pod(
+        "worker", 1, 0, disruption="DeletionByTaintManager", deleting_until=after(3600), ready=False
+    )
     decision = decided(subject, seen(*ENDED_WORKERS, lost, LAUNCHER_FAILED), due)
     assert decision.status.attempt == 2
 
