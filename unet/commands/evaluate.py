@@ -18,8 +18,9 @@ from pathlib import Path
 
 from unet.data.msd import load_dataset
 from unet.planning.machine import usable_cores
-from unet.result.evaluation import CaseResult, Folder, parse_shard
+from unet.result.evaluation import CaseResult, Folder, as_begun, parse_shard
 from unet.run.logfmt import format_line
+from unet.run.quiet import import_tensorflow
 
 HELP = "score a trained model: Dice, HD95, NSD, predictions, report"
 INTERVAL = 15.0  # seconds between progress lines
@@ -59,13 +60,23 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="what runs the network (default: OpenVINO where installed, the faster)",
     )  # fmt: skip
     parser.add_argument(
-        "--overlap", type=float, default=0.5, metavar="SHARE",
+        "--overlap", type=_overlap, default=0.5, metavar="SHARE",
         help="least share of a window that its neighbour covers (default 0.5)",
     )  # fmt: skip
     parser.add_argument(
         "--mirror", action="store_true",
         help="average over all mirrorings: a little better, eight times the work",
     )  # fmt: skip
+
+
+def _overlap(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+    return share
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,6 +115,7 @@ def evaluate(args: argparse.Namespace, folder: Folder, shard: int = 0, shards: i
     )  # fmt: skip
     postprocess = load_postprocess(bundle.path)
     settings = make_settings(bundle, dataset, args.cases, postprocess, predictor)
+    settings = as_begun(folder, settings)
     evaluator = Evaluator(dataset, predictor, settings, folder, overlays=not args.no_overlays)
     evaluator.run(shard, shards, CaseLines())
     return folder
@@ -129,6 +141,7 @@ class CaseLines:
 
 def set_threads() -> None:
     """Gives TensorFlow the threads that OMP_NUM_THREADS or the control group grants."""
+    import_tensorflow()
     from unet.run.threads import use_threads
 
     # Already running (in a notebook, or after training): it keeps what it has.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unet.errors import DataError, UnetError
 from unet.result.evaluation import Folder
-from unet.result.postprocess import FILE, choose, save_postprocess
+from unet.result.postprocess import FILE, choose, load_postprocess, save_postprocess
 from unet.result.report import write_report
 from unet.result.summary import Results, merge, save_results, table_text, termination_message
 from unet.run.progress import write_summary
@@ -75,16 +75,14 @@ def make_report(folder: Folder, *, table: bool = True) -> Results:
 
 def _learn_postprocess(results: Results) -> None:
     """Chooses the post-processing on the validation cases and saves it with the model."""
-    model = Path(results.settings.model)
-    of_validation = [case for case in results.settings.cases if case.use == "validation"]
-    if results.settings.selection != "validation" or len(of_validation) < 2:
+    settings, model = results.settings, Path(results.settings.model)
+    if settings.selection != "validation" or not model.is_file():
         return
     chosen = choose([case.candidates for case in results.cases])
-    unchanged = str(chosen) == str(results.settings.postprocess)
-    if unchanged or not model.is_file():
+    if str(chosen) == str(load_postprocess(model)):
         return
     # Where the model cannot be written to (another user's), it only goes unsaved.
     with contextlib.suppress(UnetError):
-        save_postprocess(model, chosen)
+        save_postprocess(model, settings.model_sha256, chosen)
         print(f"post-processing chosen on these cases ({chosen}) is saved as "
-              f"{model.with_name(FILE)} and used from now on")  # fmt: skip
+              f"{model.with_name(FILE)} and used by later evaluations and predictions")  # fmt: skip

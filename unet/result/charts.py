@@ -9,7 +9,7 @@ from html import escape
 
 WIDTH, HEIGHT = 520, 220
 STRIP_WIDTH = 720  # wide enough for many cases, narrow enough for a telephone
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 28
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,11 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
-def line_chart(title: str, x_label: str, series: Sequence[Series], *, unit_y: bool) -> str:
+def line_chart(title: str, series: Sequence[Series], *, unit_y: bool) -> str:
     """Lines over a common x axis.
 
     Args:
         title: read out by screen readers.
-        x_label: below the axis.
         series: at least one with at least one point.
         unit_y: whether y runs from 0 to 1 rather than over the data.
     """
@@ -53,10 +52,8 @@ def line_chart(title: str, x_label: str, series: Sequence[Series], *, unit_y: bo
     for x in x_ticks:
         if low_x <= x <= high_x:
             across, _ = at(x, low_y)
-            parts.append(f'<text class="tick" x="{across}" y="{HEIGHT - 12}" '
+            parts.append(f'<text class="tick" x="{across}" y="{HEIGHT - 8}" '
                          f'text-anchor="middle">{x:g}</text>')  # fmt: skip
-    parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 1}" '
-                 f'text-anchor="end">{escape(x_label)}</text>')  # fmt: skip
     for line in series:
         path = " ".join(f"{x},{y}" for x, y in (at(*point) for point in line.points))
         name = escape(line.name, quote=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from unet.data import geometry
@@ -18,9 +18,9 @@ from unet.network.bundle import Bundle
 from unet.result.evaluation import CaseResult, Folder, Settings, select_cases
 from unet.result.infer import Predictor
 from unet.result.metrics import score_region
-from unet.result.nifti import compact, read_header, write_volume
+from unet.result.nifti import compact, knows_sides, read_header, write_volume
 from unet.result.overlay import draw_overlay
-from unet.result.postprocess import Postprocess, candidate_dice
+from unet.result.postprocess import Postprocess, candidate_dice, model_digest
 
 TOLERANCES = (1.0, 2.0)
 """Of the NSD, in mm or voxels."""
@@ -62,7 +62,8 @@ class Evaluator:
         failed: list[DataError] = []
         for done, chosen in enumerate(share, 1):
             result = self.folder.result(chosen.id, self.settings.digest)
-            if result is None:
+            undrawn = self.overlays and not self.folder.overlay(chosen.id).is_file()
+            if result is None or undrawn:
                 try:
                     result = self.evaluate(self.dataset.case(chosen.id))
                 except DataError as error:
@@ -102,11 +103,15 @@ class Evaluator:
             regions=tuple(scores), candidates=candidates,
             seconds=round(time.monotonic() - began, 3), backend=self.predictor.engine,
         )  # fmt: skip
-        truth_map, predicted_map = self.target.label_map(truth), self.target.label_map(prediction)
-        save_case(self.folder.predictions, case, volume, predicted_map, truth_map)
+        maps = self.target.label_map(prediction), self.target.label_map(truth)
+        header = read_header(case.image)
+        save_case(self.folder.predictions, case.id, volume, header, *maps)
         if self.overlays:
-            file = self.folder.overlays / f"{case.id}.png"
-            draw_overlay(file, volume, predicted_map, truth_map)
+            words = (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}")
+            draw_overlay(
+                self.folder.overlay(case.id), volume, *maps, words,
+                several=len(scores) > 1, sides_known=knows_sides(header),
+            )  # fmt: skip
         # Last: it says that all of the case is there.
         self.folder.write(self.folder.cases / f"{case.id}.json", result)
         return result
@@ -122,7 +127,7 @@ def make_settings(
     """
     return Settings(
         model=str(bundle.path.resolve()),
-        model_sha256=hashlib.sha256(bundle.path.read_bytes()).hexdigest(),
+        model_sha256=model_digest(bundle.path),
         trained_on=bundle.dataset_name,
         dataset=dataset.name,
         selection=wanted,
@@ -179,22 +184,27 @@ def file_spacing(volume: Volume) -> tuple[float, float, float] | None:
 
 
 def save_case(
-    folder: Path, case: Case, volume: Volume, prediction: np.ndarray, truth: np.ndarray
+    folder: Path,
+    case: str,
+    volume: Volume,
+    header: nib.Nifti1Header,
+    prediction: np.ndarray,
+    truth: np.ndarray,
 ) -> None:
     """Writes CASE_img, CASE_msk and CASE_pred on the case's own grid.
 
     Args:
         folder: where to.
-        case: its image gives the header.
+        case: its id.
         volume: what the model saw.
+        header: of the case's image file.
         prediction: uint8 [X, Y, Z].
         truth: uint8 [X, Y, Z].
 
     Raises:
         DiskError: they cannot be written.
     """
-    header = read_header(case.image)
     image = volume.array[..., 0] if volume.array.shape[3] == 1 else volume.array
     parts = {"img": compact(image), "msk": truth, "pred": prediction}
     for kind, array in parts.items():
-        write_volume(folder / f"{case.id}_{kind}.nii.gz", array, volume.affine, header)
+        write_volume(folder / f"{case}_{kind}.nii.gz", array, volume.affine, header)

@@ -115,6 +115,10 @@ class Folder:
         self.predictions = self.root / "predictions_directory"
         self.overlays = self.root / "overlays"
 
+    def overlay(self, case: str) -> Path:
+        """Where a case's picture lies."""
+        return self.overlays / f"{case}.png"
+
     def make(self) -> None:
         """Makes the folders.
 
@@ -171,6 +175,20 @@ class Folder:
             return None
         whole = (self.predictions / f"{case}_pred.nii.gz").is_file()
         return result if whole and result.settings == digest else None
+
+
+def as_begun(folder: Folder, settings: Settings) -> Settings:
+    """The settings, with the post-processing that the folder's evaluation was begun with.
+
+    A report may have saved new rules since; a shard that runs again must fit in with the
+    others all the same.
+    """
+    try:
+        begun = folder.settings().postprocess
+    except DataError:
+        return settings
+    same = settings.model_copy(update={"postprocess": begun})
+    return same if same.digest == folder.settings().digest else settings
 
 
 def select_cases(dataset: Dataset, split: Split | None, wanted: str) -> tuple[CaseUse, ...]:

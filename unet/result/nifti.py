@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 from pathlib import Path
 
 import nibabel as nib
@@ -12,11 +11,9 @@ import numpy as np
 from unet.data.atomic import write_bytes
 from unet.errors import DataError, DiskError
 
-HEADER_BYTES = 8192  # more than a NIfTI-2 header with its extension flag
-
 
 def read_header(path: Path) -> nib.Nifti1Header:
-    """The header of a NIfTI file, read by content: a plain file may be named .nii.gz.
+    """The header of a NIfTI file with its extensions; a plain file may be named .nii.gz.
 
     Raises:
         DataError: it is missing or no NIfTI file.
@@ -25,16 +22,19 @@ def read_header(path: Path) -> nib.Nifti1Header:
         with path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
-            content = (gzip.open(stream) if packed else stream).read(HEADER_BYTES)  # noqa: SIM115
-        second = len(content) >= 4 and 540 in (
-            int.from_bytes(content[:4], "little"),
-            int.from_bytes(content[:4], "big"),
-        )
-        kind = nib.Nifti2Header if second else nib.Nifti1Header
-        return kind.from_fileobj(io.BytesIO(content))
+            content = gzip.GzipFile(fileobj=stream) if packed else stream
+            size = content.read(4)
+            content.seek(0)
+            second = 540 in (int.from_bytes(size, order) for order in ("little", "big"))
+            return (nib.Nifti2Header if second else nib.Nifti1Header).from_fileobj(content)
     except (OSError, EOFError, nib.spatialimages.HeaderDataError, ValueError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
         raise DataError(str(path), found, "give a readable NIfTI file") from None
+
+
+def knows_sides(header: nib.Nifti1Header) -> bool:
+    """Whether a file says which way its axes run; else nibabel guesses the patient's sides."""
+    return bool(header["qform_code"] > 0 or header["sform_code"] > 0)
 
 
 def compact(array: np.ndarray) -> np.ndarray:

@@ -1,17 +1,21 @@
 """A picture per case: prediction and truth over the image, on its most telling slices.
 
 Red is predicted only, blue is actual only, purple is both; amber, where there are several
-labels, is both but of different labels.
+labels, is both but of different labels.  Planes are shown as a radiologist reads them: the
+patient's right on the left of axial and coronal planes, the face on the left of sagittal ones.
+All planes of a picture share one scale.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -21,10 +25,14 @@ from unet.data.atomic import write_bytes
 from unet.data.volume import Volume
 from unet.errors import DiskError
 
-RED, BLUE, PURPLE, AMBER = "#ff3b30", "#2f7bff", "#b14cff", "#ffb000"
-OPACITY = 0.45
+RED, BLUE, PURPLE, AMBER = "#ff4136", "#2469ff", "#c46bff", "#ffb000"  # as in page.css
+SHADE = 0.4
+"""Share of a colour that the image below does not darken."""
 INK, MUTED, PAPER = "#f2f4f8", "#aab2c0", "#0d1017"
-SIDE_INCHES, DPI = 2.6, 120
+WIDTH_INCHES, DPI = 7.6, 100
+TITLE, GAP, LINE, LEGEND_INCHES = 0.26, 0.08, 0.19, 1.4  # inches
+FLAT = 0.25
+"""Height of a volume as a share of its width, below which planes across it are mere strips."""
 MARGIN = 0.06
 """Of the volume kept round the body, so that the picture is not mostly air."""
 
@@ -43,33 +51,45 @@ class Slice:
         return ("sagittal", "coronal", "axial")[self.axis]
 
 
-def telling_slices(prediction: np.ndarray, truth: np.ndarray) -> tuple[Slice, ...]:
-    """Four slices: largest extent, most disagreement, and two planes across the first.
+@dataclass(frozen=True)
+class Telling:
+    """The slices of a picture; None where there is nothing more to tell."""
+
+    largest: Slice
+    worst: Slice | None
+    others: tuple[Slice | None, Slice | None]
+
+
+def telling_slices(prediction: np.ndarray, truth: np.ndarray, *, flat: bool = False) -> Telling:
+    """Axial slices of the largest actual area and of most disagreement, and two more planes.
 
     Args:
         prediction: uint8 [D, H, W] in RAS order.
         truth: uint8 [D, H, W].
+        flat: whether the volume is too flat for planes across it; then axial ones are added.
     """
-    either = (prediction > 0) | (truth > 0)
-    if not either.any():
-        middle = [n // 2 for n in truth.shape]
-        return tuple(Slice(axis, middle[axis], "nothing to see") for axis in (2, 1, 0))
-    area = either.sum(axis=(0, 1))
-    largest = int(area.argmax())
-    wrong = (prediction != truth).sum(axis=(0, 1))
+    shown, whose = (truth, "actual") if truth.any() else (prediction, "predicted")
+    area = np.count_nonzero(shown, axis=(0, 1))
+    largest = int(area.argmax()) if area.any() else len(area) // 2
+    wrong = np.count_nonzero(prediction != truth, axis=(0, 1))
     # A second slice beside the first tells nothing new: look a little further off.
     near = max(1, len(area) // 40)
     wrong[max(0, largest - near) : largest + near + 1] = 0
-    slices = [Slice(2, largest, "largest extent")]
-    if wrong.any():
-        slices.append(Slice(2, int(wrong.argmax()), "most disagreement"))
-    centre = np.argwhere(either[:, :, largest]).mean(axis=0).round().astype(int)
-    slices += [Slice(1, int(centre[1]), ""), Slice(0, int(centre[0]), "")]
-    return tuple(slices)
+    first = Slice(2, largest, f"largest {whose} area" if area.any() else "nothing to see")
+    worst = Slice(2, int(wrong.argmax()), "most disagreement") if wrong.any() else None
+    if flat:
+        marked = np.flatnonzero(area) if area.any() else np.arange(len(area))
+        quarters = (int(marked[int(share * len(marked))]) for share in (0.25, 0.75))
+        taken = {largest, worst.index if worst else largest}
+        others = [None if index in taken else Slice(2, index, "") for index in quarters]
+        return Telling(first, worst, (others[0], others[1]))
+    marked = np.argwhere(shown[:, :, largest]) if area.any() else np.array([shown.shape[:2]]) / 2
+    centre = marked.mean(axis=0).astype(int)
+    return Telling(first, worst, (Slice(1, int(centre[1]), ""), Slice(0, int(centre[0]), "")))
 
 
 def blend(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Colours one slice.
+    """Colours one slice: the mask gives the hue, the image the brightness.
 
     Args:
         image: grey values from 0 to 1, [A, B].
@@ -88,18 +108,30 @@ def blend(image: np.ndarray, prediction: np.ndarray, truth: np.ndarray) -> np.nd
         (predicted & actual & (prediction != truth), AMBER),
     ):
         tint = np.array(matplotlib.colors.to_rgb(colour), np.float32)
-        result[mask] = (1 - OPACITY) * result[mask] + OPACITY * tint
+        result[mask] = tint * (SHADE + (1 - SHADE) * result[mask])
     return result
 
 
-def draw_overlay(path: Path, volume: Volume, prediction: np.ndarray, truth: np.ndarray) -> None:
-    """Draws the telling slices of one case into a PNG, two by two.
+def draw_overlay(
+    path: Path,
+    volume: Volume,
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    words: Sequence[str],
+    *,
+    several: bool = False,
+    sides_known: bool = True,
+) -> None:
+    """Draws the telling slices of one case, the first also without colours, into a PNG.
 
     Args:
         path: of the picture.
         volume: the image; its first channel is shown.
         prediction: label values, uint8 [X, Y, Z].
         truth: label values, uint8 [X, Y, Z].
+        words: lines above the legend, the first in bold.
+        several: whether there are several labels, so that amber needs its word.
+        sides_known: whether the file says which side is the patient's left.
 
     Raises:
         DiskError: it cannot be written.
@@ -107,45 +139,134 @@ def draw_overlay(path: Path, volume: Volume, prediction: np.ndarray, truth: np.n
     orientation = geometry.orientation_of(volume.affine)
     image = geometry.to_ras(volume.array[..., 0], orientation)
     masks = [geometry.to_ras(array, orientation) for array in (prediction, truth)]
-    spacing = volume.spacing or (1.0, 1.0, 1.0)
     low, high = _grey_range(image)
     box = _picture_box(image, *masks)
-    figure = Figure(figsize=(2 * SIDE_INCHES, 2 * SIDE_INCHES), dpi=DPI, facecolor=PAPER)
-    slices = telling_slices(*masks)
-    for position, chosen in enumerate(slices, 1):
-        axes = figure.add_subplot(2, 2, position)
-        inside = tuple(
-            chosen.index if axis == chosen.axis else slice(*box[axis]) for axis in range(3)
-        )
-        grey = np.clip((image[inside] - low) / (high - low), 0, 1)
-        across, up = (spacing[axis] for axis in range(3) if axis != chosen.axis)
-        colours = blend(grey, *(mask[inside] for mask in masks))
-        axes.imshow(
-            colours.transpose(1, 0, 2), origin="lower", aspect=up / across, interpolation="nearest"
-        )
-        axes.set_axis_off()
-        title = f"{chosen.plane} {chosen.index}"
-        axes.set_title(title, color=INK, fontsize=7.5, loc="left", pad=3)
-        axes.set_title(chosen.why, color=MUTED, fontsize=7, loc="right", pad=3)
-        _mark_sides(axes, chosen.axis)
-    figure.subplots_adjust(0.015, 0.015, 0.985, 0.955, wspace=0.04, hspace=0.1)
+    grey = np.clip((geometry.crop(image, box) - low) / (high - low), 0, 1)
+    masks = [geometry.crop(mask, box) for mask in masks]
+    spacing = volume.spacing or (1.0, 1.0, 1.0)
+    extent = [n * size for n, size in zip(grey.shape, spacing, strict=True)]
+    chosen = telling_slices(*masks, flat=extent[2] < FLAT * max(extent))
+    sheet = Sheet(extent, chosen)
+    places = {(0, 0): chosen.largest, (2, 0): chosen.worst}
+    places |= {(column, 1): other for column, other in enumerate(chosen.others)}
+    for cell, plane in places.items():
+        if plane is None:
+            continue
+        axes = sheet.plane(plane.axis, *cell)
+        _show(axes, blend(*(_plane(part, plane) for part in (grey, *masks))))
+        index = plane.index + box[plane.axis][0]
+        place = _place_in_file(plane.axis, index, orientation, image.shape)
+        _title(axes, f"{plane.plane} {place}", plane.why)
+        if sides_known:
+            _mark_sides(axes, plane.axis)
+    axes = sheet.plane(chosen.largest.axis, 1, 0)
+    _show(axes, np.repeat(_plane(grey, chosen.largest)[..., None], 3, axis=-1))
+    _title(axes, "image alone", "")
+    _legend(sheet.words(2, 1), words, several=several)
     content = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(content)
+    FigureCanvasAgg(sheet.figure).print_png(content)
     try:
         write_bytes(path, _smaller(content))
     except OSError as error:
         raise DiskError.from_os(path, error) from error
 
 
-def _mark_sides(axes: matplotlib.axes.Axes, axis: int) -> None:
-    """Letters at the edges: low index to the left, so left and posterior are left."""
-    sides = (("P", "A"), ("L", "R"), ("L", "R"))[axis]
-    for letter, where, align in ((sides[0], 0.02, "left"), (sides[1], 0.98, "right")):
+class Sheet:
+    """Two rows of three cells in which all planes of a volume have one scale.
+
+    Args:
+        extent: of the volume along the RAS axes, in mm or voxels.
+        slices: that are to be shown.
+    """
+
+    def __init__(self, extent: Sequence[float], slices: Telling) -> None:
+        self.extent = tuple(extent)
+        axial, below = 2, [2 if other is None else other.axis for other in slices.others]
+        across = [max(self._sides(axial)[0], self._sides(axis)[0]) for axis in (*below, axial)]
+        self.scale = (WIDTH_INCHES - 4 * GAP) / sum(across)
+        self.widths = [self.scale * width for width in across]
+        lower = self.scale * max(self._sides(axis)[1] for axis in below)
+        self.heights = [self.scale * self._sides(axial)[1], max(lower, LEGEND_INCHES)]
+        self.size = (WIDTH_INCHES, sum(self.heights) + 2 * TITLE + GAP)
+        self.figure = Figure(figsize=self.size, dpi=DPI, facecolor=PAPER)
+
+    def _sides(self, axis: int) -> tuple[float, float]:
+        """Width and height of a plane across one RAS axis."""
+        across, up = (size for other, size in enumerate(self.extent) if other != axis)
+        return across, up
+
+    def plane(self, axis: int, column: int, row: int) -> Axes:
+        """Axes for a plane across one RAS axis, at the top of a cell, in its middle."""
+        across, up = (side * self.scale for side in self._sides(axis))
+        return self._axes(column, row, (self.widths[column] - across) / 2, across, up)
+
+    def words(self, column: int, row: int) -> Axes:
+        """Axes that measure inches from the top left of a cell."""
+        width, height = self.widths[column], self.heights[row]
+        axes = self._axes(column, row, 0, width, height)
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        axes.set_axis_off()
+        return axes
+
+    def _axes(self, column: int, row: int, indent: float, width: float, height: float) -> Axes:
+        left = GAP * (column + 1) + sum(self.widths[:column]) + indent
+        top = TITLE * (row + 1) + sum(self.heights[:row])
+        whole_width, whole_height = self.size
+        bottom = whole_height - top - height
+        return self.figure.add_axes(
+            (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+        )
+
+
+def _plane(volume: np.ndarray, chosen: Slice) -> np.ndarray:
+    """One plane [up, across] of a RAS volume, right or anterior to the left."""
+    return np.take(volume, chosen.index, axis=chosen.axis).T[:, ::-1]
+
+
+def _show(axes: Axes, colours: np.ndarray) -> None:
+    axes.imshow(colours, origin="lower", aspect="auto", interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _title(axes: Axes, left: str, right: str) -> None:
+    axes.set_title(left, color=INK, fontsize=8.5, loc="left", pad=3)
+    axes.set_title(right, color=MUTED, fontsize=8, loc="right", pad=3)
+
+
+def _place_in_file(
+    axis: int, index: int, orientation: geometry.Orientation, shape: Sequence[int]
+) -> str:
+    """A plane of the RAS volume as the file counts it, from 0: ``k=31``."""
+    own = next(i for i, (ras, _) in enumerate(orientation) if ras == axis)
+    flipped = orientation[own][1] < 0
+    return f"{'ijk'[own]}={shape[axis] - 1 - index if flipped else index}"
+
+
+def _mark_sides(axes: Axes, axis: int) -> None:
+    """Letters at the edges: the patient's right and left, front and back."""
+    for letter, where, align in zip(("AP", "RL", "RL")[axis], (0.02, 0.98), ("left", "right"),
+                                    strict=True):  # fmt: skip
         text = axes.text(
-            where, 0.5, letter, color=MUTED, fontsize=6.5, ha=align, va="center",
+            where, 0.5, letter, color=INK, fontsize=8, ha=align, va="center",
             transform=axes.transAxes,
         )  # fmt: skip
         text.set_path_effects([withStroke(linewidth=1.5, foreground=PAPER)])  # on bright tissue too
+
+
+def _legend(axes: Axes, words: Sequence[str], *, several: bool) -> None:
+    """What the picture shows and what its colours mean, in axes measured in inches."""
+    colours = {"predicted only": RED, "actual only": BLUE, "both": PURPLE}
+    if several:
+        colours |= {"both, other label": AMBER}
+    height = 0.12
+    for number, text in enumerate(words):
+        axes.text(0.1, height, text, color=MUTED if number else INK, fontsize=8 if number else 9,
+                  fontweight="normal" if number else "bold", va="center")  # fmt: skip
+        height += LINE
+    for text, colour in colours.items():
+        axes.text(0.1, height, "■", color=colour, fontsize=11, va="center")
+        axes.text(0.28, height, text, color=INK, fontsize=8, va="center")
+        height += LINE
 
 
 def _grey_range(image: np.ndarray) -> tuple[float, float]:
@@ -173,10 +294,11 @@ def _picture_box(image: np.ndarray, *masks: np.ndarray) -> tuple[tuple[int, int]
 
 
 def _smaller(content: io.BytesIO) -> bytes:
-    """The PNG with a palette of 256 colours: a third of the size, no difference to the eye."""
+    """The PNG with a palette of 256 colours: half the size, and the pure colours stay exact."""
     from PIL import Image
 
-    picture = Image.open(content).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture = Image.open(content).convert("RGB")
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     packed = io.BytesIO()
     picture.save(packed, "PNG", optimize=True)
     return packed.getvalue()

@@ -1,12 +1,13 @@
 """Removing small pieces of a prediction, by a rule chosen on the validation cases.
 
-A rule is kept only if it raises the validation cases' mean Dice; it is saved beside the
-model and applied to every later prediction.  Which rule would have given which Dice is
-counted per case while it is scored (`candidate_dice`), so the choice needs no image.
+A rule is kept only if it surely raises the validation cases' mean Dice; it is saved beside
+the model and applied to that model's later predictions.  Which rule would have given which
+Dice is counted per case while it is scored (`candidate_dice`), so the choice needs no image.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from scipy import ndimage
 
 from unet.data.atomic import write_text
 from unet.errors import DataError, DiskError
+from unet.result.stats import bootstrap_mean
 
 FILE = "postprocess.json"
 LEAST_GAIN = 0.001
-"""Of mean Dice; below it a rule is noise and would only hide small lesions."""
+"""Of mean Dice; below it a rule would only hide small lesions."""
+LEAST_CASES = 5
+"""Four cases that all gain do so by chance once in sixteen times."""
 
 KEEP_ALL = "keep all"
 LARGEST = "largest component"
@@ -54,6 +58,16 @@ class Postprocess(BaseModel):
         return "; ".join(f"{region}: {rule}" for region, rule in kept.items()) or "none"
 
 
+class Learnt(BaseModel):
+    """The content of postprocess.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_sha256: str
+    """Of the model that was evaluated; a model trained further has no rules yet."""
+    postprocess: Postprocess
+
+
 def candidate_dice(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Dice under each of `CANDIDATES` of one region, bool [X, Y, Z] both."""
     labels, sizes = _components(prediction)
@@ -70,44 +84,55 @@ def candidate_dice(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float
 def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
     """The rule of each region with the highest mean Dice over the cases.
 
+    Pieces are removed only if the gain is no chance: at least `LEAST_GAIN`, and the interval
+    of the cases' gains above 0, over at least `LEAST_CASES`.
+
     Args:
         cases: for each case, region → rule → Dice (`candidate_dice`).
     """
-    rules = {}
-    for region in cases[0] if cases else ():
-        means = {
-            rule: float(np.mean([case[region][rule] for case in cases])) for rule in CANDIDATES
-        }
-        best = max(CANDIDATES, key=lambda rule: means[rule])
-        rules[region] = best if means[best] >= means[KEEP_ALL] + LEAST_GAIN else KEEP_ALL
-    return Postprocess(rules=rules)
+    return Postprocess(rules={region: _best([case[region] for case in cases])
+                              for region in (cases[0] if cases else ())})  # fmt: skip
+
+
+def _best(cases: Sequence[Mapping[str, float]]) -> str:
+    best = max(CANDIDATES, key=lambda rule: np.mean([case[rule] for case in cases]))
+    gain = bootstrap_mean([case[best] - case[KEEP_ALL] for case in cases])
+    sure = gain is not None and gain.low is not None and gain.low > 0
+    return best if sure and gain.mean >= LEAST_GAIN and len(cases) >= LEAST_CASES else KEEP_ALL
+
+
+def model_digest(model_file: Path) -> str:
+    """sha256 of a model file."""
+    return hashlib.sha256(model_file.read_bytes()).hexdigest()
 
 
 def load_postprocess(model_file: Path) -> Postprocess:
-    """The rules saved beside a model file; none if there is no such file.
+    """The rules saved beside a model file; none if there are none of this very model.
 
     Raises:
         DataError: the file is damaged.
     """
     file = model_file.with_name(FILE)
     try:
-        return Postprocess.model_validate_json(file.read_text(encoding="utf-8"))
+        learnt = Learnt.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Postprocess()
     except (OSError, ValidationError) as error:
         found = " ".join(str(error).split())[:200]
         raise DataError(str(file), found, "remove it, then evaluate the validation cases") from None
+    return learnt.postprocess if learnt.model_sha256 == model_digest(model_file) else Postprocess()
 
 
-def save_postprocess(model_file: Path, chosen: Postprocess) -> None:
+def save_postprocess(model_file: Path, model_sha256: str, chosen: Postprocess) -> None:
     """Writes the rules beside the model file.
 
     Raises:
         DiskError: they cannot be written.
     """
     file = model_file.with_name(FILE)
+    learnt = Learnt(model_sha256=model_sha256, postprocess=chosen)
     try:
-        write_text(file, chosen.model_dump_json(indent=1) + "\n")
+        write_text(file, learnt.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise DiskError.from_os(file, error) from error
 

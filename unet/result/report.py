@@ -15,7 +15,7 @@ from unet.result.evaluation import CaseResult, Folder
 from unet.result.metrics import EDGE_RULES
 from unet.result.page import page
 from unet.result.stats import Estimate
-from unet.result.summary import Results
+from unet.result.summary import Results, notes
 
 GALLERY = 48
 """Pictures in the page, at most; beyond, the worst half, the middle and the best quarter."""
@@ -41,8 +41,8 @@ def render(folder: Folder, results: Results) -> str:
         _tiles(results),
         _section("Every case", _strip(ranked, summary.mean_dice)),
         _regions(results),
-        _curves(read_log(folder, Path(settings.model))),
         _gallery(folder, ranked, several=len(settings.regions) > 1),
+        _curves(read_log(folder, Path(settings.model))),
         _table(results, ranked),
         _how(results),
     ]
@@ -88,34 +88,14 @@ def pick_for_gallery(count: int, most: int = GALLERY) -> list[int]:
 
 
 def _warnings(results: Results) -> str:
-    summary = results.summary
-    notes = []
-    if summary.missing:
-        names = ", ".join(escape(case) for case in summary.missing[:5])
-        more = " …" if len(summary.missing) > 5 else ""
-        notes.append(
-            f"<strong>Incomplete:</strong> {len(summary.missing)} of {summary.expected} cases "
-            f"have no result yet ({names}{more})."
-        )
-    if summary.mean_dice_held_out:
-        notes.append(
-            "Some of these cases were trained on. Mean Dice of the others: "
-            f"<strong>{_estimate(summary.mean_dice_held_out)}</strong>."
-        )
-    elif any(use.use == "training" for use in results.settings.cases):
-        notes.append("All of these cases were trained on: the figures say nothing of new ones.")
-    if summary.distance_unit == "voxels":
-        notes.append("The voxel spacing is unknown, so distances and volumes are in voxels.")
-    if summary.distance_unit == "mixed":
-        notes.append("Only some cases have a known voxel spacing, so distances have no mean.")
-    return "".join(f'<p class="note" role="note">{note}</p>' for note in notes)
+    return "".join(f'<p class="note" role="note">{escape(note)}</p>' for note in notes(results))
 
 
 def _tiles(results: Results) -> str:
     summary = results.summary
     tiles = [
         _tile("Mean Dice, whole volume", summary.mean_dice, big=True),
-        _tile("Dice in the course's crop", summary.mean_dice_course_crop),
+        _tile("Dice, course crop", summary.mean_dice_course_crop),
     ]
     unit = summary.distance_unit
     distances = [region.hd95 for region in summary.regions if region.hd95]
@@ -129,7 +109,7 @@ def _tiles(results: Results) -> str:
         found = [region.nsd[key].mean for region in summary.regions if region.nsd]
         if found:
             tiles.append(
-                _plain_tile(f"NSD at {key} {unit}", f"{np.mean(found):.3f}", "surface Dice")
+                _plain_tile(f"NSD at {key} {unit}", f"{np.mean(found):.3f}", "of the surfaces")
             )
     true = sum(region.lesions.truth for region in summary.regions)
     hit = sum(region.lesions.found for region in summary.regions)
@@ -143,7 +123,7 @@ def _tiles(results: Results) -> str:
 def _tile(name: str, estimate: Estimate, *, big: bool = False) -> str:
     note = "one case"
     if estimate.low is not None and estimate.high is not None:
-        note = f"95 % interval {estimate.low:.3f} to {estimate.high:.3f}"
+        note = f"{'95 % interval ' if big else ''}{estimate.low:.3f} to {estimate.high:.3f}"
     return _plain_tile(name, f"{estimate.mean:.3f}", note, big=big)
 
 
@@ -190,14 +170,9 @@ def _curves(epochs: list[dict[str, float]]) -> str:
     for key, name, unit_y in (("loss", "Training loss", False), ("val_dice", "Validation Dice, whole volume", True)):  # noqa: E501  # fmt: skip
         points = tuple((e["epoch"], e[key]) for e in epochs if key in e and np.isfinite(e[key]))
         if len(points) > 1:
-            chart = line_chart(
-                f"{name} over {len(epochs)} epochs, last {points[-1][1]:.3f}", "epoch",
-                [Series(key, points)], unit_y=unit_y,
-            )  # fmt: skip
-            figures.append(
-                f"<figure>{chart}<figcaption>{name}: {points[-1][1]:.3f} at the end"
-                "</figcaption></figure>"
-            )
+            caption = f"{name} by epoch: {points[-1][1]:.3f} at the end"
+            chart = line_chart(caption, [Series(key, points)], unit_y=unit_y)
+            figures.append(f"<figure>{chart}<figcaption>{caption}</figcaption></figure>")
     return _section("Training", f'<div class="curves">{"".join(figures)}</div>') if figures else ""
 
 
@@ -211,18 +186,19 @@ def _gallery(folder: Folder, ranked: Sequence[CaseResult], *, several: bool) -> 
             continue
         data = base64.b64encode(picture).decode()
         name = escape(case.case)
-        text = f"Overlay of {name}, Dice {case.dice:.3f}: {escape(_words(case))}"
+        words = [escape(line) for line in _words(case)]
+        text = f"Overlay of {name}, Dice {case.dice:.3f}: {'; '.join(words)}"
         cards.append(
             f'<li class="card" id="case-{escape(case.case, quote=True)}"><button class="zoom" '
             f'type="button" aria-label="Enlarge {name}"><img loading="lazy" '
             f'src="data:image/png;base64,{data}" alt="{escape(text, quote=True)}"></button>'
             f'<div class="text"><p class="case-name">{name}</p><p class="case-dice">'
             f'{case.dice:.3f}</p></div><div class="bar"><i style="width:{case.dice:.1%}"></i></div>'
-            f'<p class="small">{escape(_words(case))}</p></li>'
+            f'<p class="small">{"<br>".join(words)}</p></li>'
         )
     if not cards:
         return ""
-    amber = '<li><i class="amber"></i>both, of different labels</li>' if several else ""
+    amber = '<li><i class="amber"></i>both, other label</li>' if several else ""
     legend = (
         '<ul class="legend"><li><i class="red"></i>predicted only</li><li><i class="blue"></i>'
         f'actual only</li><li><i class="purple"></i>both</li>{amber}</ul>'
@@ -230,24 +206,25 @@ def _gallery(folder: Folder, ranked: Sequence[CaseResult], *, several: bool) -> 
     shown = "Worst first."
     if len(cards) < len(ranked):
         shown = f"{len(cards)} of {len(ranked)} cases: the worst, the middle and the best."
-    shown += " L and R are the patient's sides, P the back, A the front."
+    shown += " R and L are the patient's right and left, A the front, P the back."
     body = f'{legend}<p class="small">{shown}</p><ul class="gallery">{"".join(cards)}</ul>'
     return _section("Pictures", body)
 
 
-def _words(case: CaseResult) -> str:
-    """What went wrong in a case, in a few words."""
+def _words(case: CaseResult) -> list[str]:
+    """What went wrong in a case, in a few words for each region."""
     words = []
     for score in case.regions:
         change = "no lesion in either"
         if score.volume_truth:
-            share = score.volume_predicted / score.volume_truth - 1
-            change = f"volume {share:+.0%}"
+            percent = round(100 * (score.volume_predicted / score.volume_truth - 1))
+            sign = "+" if percent > 0 else "\N{MINUS SIGN}" if percent else "±"
+            change = f"volume {sign}{abs(percent)}\N{NO-BREAK SPACE}%"
         elif score.volume_predicted:
             change = "lesion predicted, none actual"
         head = f"{score.region} {score.dice:.3f}, " if len(case.regions) > 1 else ""
         words.append(f"{head}HD95 {score.hd95:.1f} {case.distance_unit}, {change}")
-    return "; ".join(words)
+    return words
 
 
 def _table(results: Results, ranked: Sequence[CaseResult]) -> str:
@@ -288,8 +265,9 @@ def _how(results: Results) -> str:
         "Windows": f"Gaussian weights, overlap {settings.window_overlap:g}, "
         + ("mirrored" if settings.mirror else "not mirrored"),
         "Post-processing": str(settings.postprocess),
-        "Engine": ", ".join(sorted({case.backend for case in results.cases})),
-        "Time": f"{sum(case.seconds for case in results.cases):.0f} s in all",
+        "Engine": ", ".join(sorted({case.backend for case in results.cases}))
+        + f", {settings.precision}",
+        "Time": f"{np.mean([case.seconds for case in results.cases]):.1f} s a case",
     }
     listed = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()

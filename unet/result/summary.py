@@ -29,11 +29,13 @@ class RegionSummary(BaseModel):
     region: str
     dice: Estimate
     dice_neither_empty: Estimate | None
-    """Only over the cases where both masks hold a voxel."""
+    """As the others of this name: only over the cases where both masks hold a voxel."""
     dice_course_crop: Estimate
     hd95: Estimate | None
     hd95_median: float | None
+    hd95_neither_empty: Estimate | None
     nsd: dict[str, Estimate] | None
+    nsd_neither_empty: dict[str, Estimate] | None
     lesions: Lesions
     empty: dict[str, int]
     """Cases by which mask is empty: both, truth, prediction."""
@@ -165,7 +167,7 @@ def table_text(results: Results) -> str:
             f"{np.mean([r.nsd[t].mean for r in summary.regions if r.nsd]):.4f}" for t in tolerances
         ]
     lines = [_aligned([head, *rows, foot])]
-    lines += _notes(results)
+    lines += notes(results)
     lines.append(
         f"mean Dice = {summary.mean_dice.mean:.4f}{_interval(summary.mean_dice)}, "
         f"{summary.mean_dice.count} case{'s' if summary.mean_dice.count != 1 else ''}, whole volume"
@@ -191,54 +193,76 @@ def termination_message(results: Results, report: str) -> dict[str, object]:
     }
 
 
+def notes(results: Results) -> list[str]:
+    """What qualifies the means, a sentence each; in every report."""
+    summary = results.summary
+    found = []
+    if summary.missing:
+        names = ", ".join(summary.missing[:5]) + (" …" if len(summary.missing) > 5 else "")
+        found.append(
+            f"Incomplete: {len(summary.missing)} of {summary.expected} cases have no result yet "
+            f"({names})."
+        )
+    if summary.mean_dice_held_out:
+        count = len(results.cases) - summary.mean_dice_held_out.count
+        found.append(
+            f"The model was trained on {count} of these cases; mean Dice of the others = "
+            f"{summary.mean_dice_held_out.mean:.4f}{_interval(summary.mean_dice_held_out)}."
+        )
+    elif any(use.use == "training" for use in results.settings.cases):
+        found.append("The model was trained on all of these cases: this says nothing of new ones.")
+    found += [_of_empty(region, summary.distance_unit) for region in summary.regions
+              if any(region.empty.values())]  # fmt: skip
+    if summary.distance_unit == "voxels":
+        found.append("The voxel spacing is unknown: distances and volumes are in voxels.")
+    if summary.distance_unit == "mixed":
+        found.append("Only some cases have a known voxel spacing, so distances have no mean.")
+    return found
+
+
+def _of_empty(region: RegionSummary, unit: Unit) -> str:
+    kinds = {"both": "both masks", "truth": "the actual mask", "prediction": "the predicted mask"}
+    counts = " and ".join(
+        f"{region.empty[kind]} with {where} empty"
+        for kind, where in kinds.items()
+        if region.empty[kind]
+    )
+    means = "no case is left"
+    if region.dice_neither_empty:
+        means = f"mean Dice = {region.dice_neither_empty.mean:.4f}"
+    if region.hd95_neither_empty:
+        means += f", HD95 = {region.hd95_neither_empty.mean:.2f} {unit}"
+    for tolerance, share in (region.nsd_neither_empty or {}).items():
+        means += f", NSD {tolerance} {unit} = {share.mean:.4f}"
+    return f"{region.region}: {counts}; without them {means}."
+
+
 def _region(scores: Sequence[RegionScore], *, comparable: bool) -> RegionSummary:
+    """Means of one region; distances only where they are `comparable`, all in one unit."""
+    full = [score for score in scores if score.empty == "none"]
     counted = [score.empty for score in scores]
     lesions = {
         field: sum(getattr(score.lesions, field) for score in scores)
         for field in Lesions.model_fields
     }
-    distances = [score.hd95 for score in scores]
+    distances = [score.hd95 for score in scores] if comparable else []
     return RegionSummary(
         region=scores[0].region,
         dice=_estimate([score.dice for score in scores]),
-        dice_neither_empty=bootstrap_mean([s.dice for s in scores if s.empty == "none"]),
+        dice_neither_empty=bootstrap_mean([score.dice for score in full]),
         dice_course_crop=_estimate([score.dice_course_crop for score in scores]),
-        hd95=bootstrap_mean(distances) if comparable else None,
-        hd95_median=float(np.median(distances)) if comparable else None,
-        nsd={t: _estimate([s.nsd[t] for s in scores]) for t in scores[0].nsd}
-        if comparable
-        else None,
+        hd95=bootstrap_mean(distances),
+        hd95_median=float(np.median(distances)) if distances else None,
+        hd95_neither_empty=bootstrap_mean([score.hd95 for score in full]) if comparable else None,
+        nsd=_nsd(scores) if comparable else None,
+        nsd_neither_empty=_nsd(full) if comparable and full else None,
         lesions=Lesions(**lesions),
         empty={kind: counted.count(kind) for kind in ("both", "truth", "prediction")},
     )
 
 
-def _notes(results: Results) -> list[str]:
-    """What qualifies the mean: missing cases, cases trained on, empty masks."""
-    summary = results.summary
-    lines = []
-    if summary.missing:
-        lines.append(
-            f"INCOMPLETE: {len(summary.missing)} of {summary.expected} cases have no result yet"
-        )
-    if summary.mean_dice_held_out:
-        count = len(results.cases) - summary.mean_dice_held_out.count
-        lines.append(
-            f"{count} of these cases were trained on; mean Dice of the others = "
-            f"{summary.mean_dice_held_out.mean:.4f}{_interval(summary.mean_dice_held_out)}"
-        )
-    elif any(use.use == "training" for use in results.settings.cases):
-        lines.append("all of these cases were trained on: this mean says nothing of new ones")
-    for region in summary.regions:
-        if any(region.empty.values()) and region.dice_neither_empty:
-            lines.append(
-                f"{region.region}: {region.empty['both']} cases empty in both masks, "
-                f"{region.empty['truth']} in the truth, {region.empty['prediction']} in the "
-                f"prediction; mean Dice without them = {region.dice_neither_empty.mean:.4f}"
-            )
-    if summary.distance_unit == "voxels":
-        lines.append("voxel spacing unknown: distances are in voxels")
-    return lines
+def _nsd(scores: Sequence[RegionScore]) -> dict[str, Estimate]:
+    return {t: _estimate([score.nsd[t] for score in scores]) for t in scores[0].nsd}
 
 
 def _interval(estimate: Estimate) -> str:

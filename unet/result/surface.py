@@ -23,6 +23,9 @@ _FACES = (  # corners in order round each face
     (0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5),
 )  # fmt: skip
 
+SLACK = 1e-4
+"""Relative; a float32 affine says 1.0000001 mm and means 1."""
+
 
 @dataclass(frozen=True)
 class SurfaceDistances:
@@ -49,6 +52,7 @@ class SurfaceDistances:
 
     def surface_dice(self, tolerance: float) -> float:
         """Share of both surfaces that lies within `tolerance` of the other (NSD), 0 to 1."""
+        tolerance *= 1 + SLACK
         close = self.prediction_area[self.from_prediction <= tolerance].sum()
         close += self.truth_area[self.from_truth <= tolerance].sum()
         return float(close / (self.prediction_area.sum() + self.truth_area.sum()))

@@ -15,6 +15,7 @@ from unet.network.bundle import load_bundle, save_bundle
 from unet.result.evaluate import channels_for, target_for
 from unet.result.evaluation import parse_shard, select_cases
 from unet.result.metrics import dice
+from unet.result.postprocess import Postprocess, model_digest, save_postprocess
 
 
 def evaluate(data, model, output, *more):
@@ -118,6 +119,29 @@ class TestShards:
         evaluate(data, model_file, tmp_path, "--shard", "0/3")
         assert file.stat().st_mtime_ns == before
 
+    def test_a_shard_repeated_after_the_report_keeps_the_rules_it_was_begun_with(
+        self, data, model_file, tmp_path
+    ):
+        shutil.copytree(model_file.parent, tmp_path / "model")
+        out, model = tmp_path / "out", tmp_path / "model" / model_file.name
+        evaluate(data, model, out)
+        rules = Postprocess(rules={"lesion": "largest component"})
+        save_postprocess(model, model_digest(model), rules)  # as a report does
+        assert evaluate(data, model, out, "--shard", "1/3") == 0
+        assert evaluate(data, model, tmp_path / "anew", "--cases", "case_0") == 0
+        assert main(["report", "--output", str(out)]) == 0
+        begun, anew = (
+            json.loads((folder / "evaluation.json").read_text())["postprocess"]["rules"]
+            for folder in (out, tmp_path / "anew")
+        )
+        assert (begun, anew) == ({}, rules.rules)
+
+    def test_a_picture_left_out_is_drawn_when_it_is_asked_for(self, data, model_file, tmp_path):
+        evaluate(data, model_file, tmp_path, "--shard", "0/3", "--no-overlays")
+        assert not (tmp_path / "overlays/case_0.png").exists()
+        evaluate(data, model_file, tmp_path, "--shard", "0/3")
+        assert (tmp_path / "overlays/case_0.png").exists()
+
     def test_a_half_written_case_is_done_again(self, data, model_file, tmp_path):
         evaluate(data, model_file, tmp_path, "--shard", "0/3")
         (tmp_path / "cases/case_0.json").write_text('{"case": "case')
@@ -131,7 +155,7 @@ class TestShards:
         evaluate(data, model_file, tmp_path, "--shard", "0/3")
         assert main(["report", "--output", str(tmp_path)]) == 10
         out, err = capfd.readouterr()
-        assert "INCOMPLETE: 2 of 3" in out
+        assert "Incomplete: 2 of 3" in out
         assert "2 of 3 cases have no result, case_1" in err
         assert "Incomplete" in (tmp_path / "report.html").read_text()
         assert json.loads((tmp_path / "message").read_text())["code"] == 10
@@ -183,7 +207,7 @@ def test_unknown_spacing_is_reported_in_voxels(model_file, tmp_path, capfd):
 def test_cases_trained_on_are_told_apart(data, model_file, tmp_path, capfd):
     assert evaluate(data, model_file, tmp_path, "--cases", "all", "--no-overlays") == 0
     out = capfd.readouterr().out
-    assert "1 of these cases were trained on; mean Dice of the others" in out
+    assert "trained on 1 of these cases; mean Dice of the others" in out
     summary = json.loads((tmp_path / "results.json").read_text())["summary"]
     assert summary["mean_dice_held_out"]["count"] == 3
     assert not list((tmp_path / "overlays").iterdir())
@@ -214,6 +238,11 @@ class TestSelection:
             select_cases(dataset, split, "test")
         with pytest.raises(DataError, match="did you mean case_"):
             select_cases(dataset, split, "case_7")
+
+    @pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
+    def test_impossible_overlaps_are_a_usage_error(self, data, model_file, tmp_path, capfd, share):
+        assert evaluate(data, model_file, tmp_path, f"--overlap={share}") == 2
+        assert "no share from 0 to below 1" in capfd.readouterr().err
 
     @pytest.mark.parametrize("text", ["", "1", "3/3", "-1/3", "a/b", "0/0"])
     def test_impossible_shards_are_refused(self, text):

@@ -86,6 +86,11 @@ class TestSurface:
         assert three.hausdorff() == pytest.approx(3 * one.hausdorff())
         assert three.surface_dice(3) == pytest.approx(one.surface_dice(1))
 
+    def test_a_spacing_that_float32_rounded_up_loses_no_surface_at_the_tolerance(self):
+        a, b = box((5, 5, 5), (20, 20, 20)), box((6, 5, 5), (21, 20, 20))
+        exact, rounded = (surface_distances(a, b, (size,) * 3) for size in (1.0, 1.0000001))
+        assert rounded.surface_dice(1) == pytest.approx(exact.surface_dice(1)) == 1
+
     @settings(deadline=None, max_examples=30)
     @given(a=masks, b=masks)
     def test_every_mask_has_a_closed_surface_and_no_distance_from_itself(self, a, b):

@@ -14,6 +14,7 @@ from unet.result.postprocess import (
     candidate_dice,
     choose,
     load_postprocess,
+    model_digest,
     save_postprocess,
 )
 
@@ -46,21 +47,42 @@ def test_each_rule_keeps_what_it_says(rule, left):
     assert Postprocess(rules={"r": rule}).apply(two_pieces(), ("r",)).sum() == left
 
 
-def test_the_rule_with_the_best_mean_is_chosen_if_it_gains_enough():
-    plain = dict.fromkeys(CANDIDATES, 0.8)
-    better = plain | {LARGEST: 0.9}
-    noise = plain | {LARGEST: 0.8005}
-    assert choose([{"r": better}, {"r": plain}]).rules == {"r": LARGEST}
-    assert choose([{"r": noise}]).rules == {"r": KEEP_ALL}
-    assert choose([{"r": noise}]).changes_nothing
+PLAIN = {"r": dict.fromkeys(CANDIDATES, 0.8)}
+
+
+class TestChoice:
+    def better(self, gain):
+        return {"r": PLAIN["r"] | {LARGEST: 0.8 + gain}}
+
+    def test_the_rule_with_the_best_mean_is_chosen(self):
+        assert choose([self.better(0.1), self.better(0.2)] * 4).rules == {"r": LARGEST}
+
+    def test_a_small_gain_changes_nothing(self):
+        assert choose([self.better(0.0005)] * 8).changes_nothing
+
+    def test_a_gain_that_one_case_alone_makes_changes_nothing(self):
+        assert choose([self.better(0.5), *[PLAIN] * 7]).changes_nothing
+
+    def test_a_gain_over_few_cases_changes_nothing(self):
+        assert choose([self.better(0.1)] * 4).changes_nothing
+        assert choose([]).changes_nothing
 
 
 def test_rules_are_saved_beside_the_model_and_a_damaged_file_is_named(tmp_path):
     model = tmp_path / "model.hdf5"
+    model.write_bytes(b"weights")
     assert load_postprocess(model).changes_nothing
     chosen = Postprocess(rules={"r": LARGEST})
-    save_postprocess(model, chosen)
+    save_postprocess(model, model_digest(model), chosen)
     assert load_postprocess(model) == chosen
     (tmp_path / FILE).write_text("{")
     with pytest.raises(DataError, match=FILE):
         load_postprocess(model)
+
+
+def test_a_model_that_was_trained_further_has_no_rules_yet(tmp_path):
+    model = tmp_path / "model.hdf5"
+    model.write_bytes(b"weights")
+    save_postprocess(model, model_digest(model), Postprocess(rules={"r": LARGEST}))
+    model.write_bytes(b"better weights")
+    assert load_postprocess(model).changes_nothing

@@ -1,20 +1,24 @@
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from unet.data.volume import Volume
 from unet.result.charts import Series, line_chart, strip_chart
 from unet.result.evaluation import CaseResult, CaseUse, Folder, Settings
 from unet.result.metrics import EDGE_RULES, score_region
-from unet.result.overlay import AMBER, BLUE, PURPLE, RED, blend, telling_slices
+from unet.result.overlay import AMBER, BLUE, PURPLE, RED, blend, draw_overlay, telling_slices
 from unet.result.postprocess import Postprocess
 from unet.result.report import pick_for_gallery, read_log, write_report
-from unet.result.summary import Results, summarise, table_text, termination_message
+from unet.result.summary import Results, notes, summarise, table_text, termination_message
 
 
 def make_results(dices, *, spacing=(1.0, 1.0, 1.0), training=(), regions=("a <b>",)):
@@ -112,8 +116,35 @@ def test_the_edge_rules_are_printed(tmp_path):
 
 def test_a_mean_over_cases_trained_on_is_marked(tmp_path):
     results = make_results([0.5, 0.9], training=("case_0", "case_1"))
-    assert "say nothing of new ones" in " ".join(read_page(tmp_path, results).text)
-    assert "says nothing of new ones" in table_text(results)
+    for text in (" ".join(read_page(tmp_path, results).text), table_text(results)):
+        assert "trained on all of these cases" in text
+
+
+def test_cases_with_an_empty_mask_are_counted_and_the_means_without_them_given(tmp_path):
+    results = make_results([0.5, 0.9, 0.0])
+    nothing = np.zeros((20, 5, 5), bool)
+    truth = nothing.copy()
+    truth[:10] = True
+    missed, quiet = (
+        results.cases[0].model_copy(
+            update={"case": name, "regions": (score_region("a <b>", nothing, mask, spacing=None),)}
+        )
+        for name, mask in (("missed", truth), ("quiet", nothing))
+    )
+    cases = (*results.cases, missed, quiet)
+    summary = summarise(results.settings, cases)
+    region, without = summary.regions[0], results.summary.regions[0]
+    assert region.empty == {"both": 1, "truth": 0, "prediction": 1}
+    assert region.dice.mean != region.dice_neither_empty.mean
+    assert region.dice_neither_empty == without.dice
+    assert region.hd95_neither_empty == without.hd95
+    assert region.nsd_neither_empty == without.nsd
+    told = notes(results.model_copy(update={"summary": summary, "cases": cases}))
+    assert told == [
+        "a <b>: 1 with both masks empty and 1 with the predicted mask empty; without them "
+        f"mean Dice = {without.dice.mean:.4f}, HD95 = {without.hd95.mean:.2f} mm, "
+        f"NSD 1 mm = {without.nsd['1'].mean:.4f}, NSD 2 mm = {without.nsd['2'].mean:.4f}."
+    ]
 
 
 def test_distances_of_mixed_units_have_no_mean():
@@ -159,7 +190,7 @@ def test_the_curves_skip_torn_lines_and_count_a_repeated_epoch_once(tmp_path):
 )
 def test_lines_stay_inside_the_chart(points):
     points = tuple(sorted((float(x), y) for x, y in points))
-    chart = line_chart("t", "epoch", [Series("loss", points)], unit_y=False)
+    chart = line_chart("t", [Series("loss", points)], unit_y=False)
     (path,) = re.findall(r'points="([^"]*)"', chart)
     for pair in path.split():
         x, y = map(float, pair.split(","))
@@ -184,17 +215,76 @@ class TestOverlay:
             assert np.argsort(colours[place]).tolist() == np.argsort(tint).tolist()
             assert colours[place].any()
 
-    def test_slices_go_through_the_largest_extent_and_the_worst_error(self):
+    def test_slices_go_through_the_largest_lesion_and_the_worst_error(self):
         truth, prediction = np.zeros((20, 20, 40), np.uint8), np.zeros((20, 20, 40), np.uint8)
         truth[2:12, 2:12, 10] = prediction[2:12, 2:12, 10] = 1
-        truth[15:18, 15:18, 30] = 1
+        prediction[:, :, 30] = 1  # larger than the lesion, and all wrong
         slices = telling_slices(prediction, truth)
-        assert [(s.plane, s.index) for s in slices[:2]] == [("axial", 10), ("axial", 30)]
-        assert 2 <= slices[2].index < 12
+        assert (slices.largest.plane, slices.largest.index) == ("axial", 10)
+        assert slices.worst.index == 30
+        assert [other.plane for other in slices.others] == ["coronal", "sagittal"]
+        assert all(2 <= other.index < 12 for other in slices.others)
+
+    def test_flat_volumes_have_axial_slices_only(self):
+        truth = np.zeros((20, 20, 8), np.uint8)
+        truth[5:9, 5:9, 1:7], truth[5, 5, 3] = 1, 0
+        slices = telling_slices(truth, truth, flat=True)
+        assert slices.worst is None
+        assert [other.axis for other in slices.others] == [2, 2]
+        assert len({slices.largest.index, *(other.index for other in slices.others)}) == 3
 
     def test_empty_masks_still_have_slices(self):
         empty = np.zeros((5, 6, 7), np.uint8)
-        assert {s.axis for s in telling_slices(empty, empty)} == {0, 1, 2}
+        for flat in (False, True):
+            slices = telling_slices(empty, empty, flat=flat)
+            assert (slices.largest.index, slices.largest.why) == (3, "nothing to see")
+
+    def test_the_page_explains_the_colours_of_the_pictures(self):
+        css = files("unet.result").joinpath("page.css").read_text()
+        for name, colour in (("red", RED), ("blue", BLUE), ("purple", PURPLE), ("amber", AMBER)):
+            assert f"--{name}:{colour};" in css
+
+    @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "SAR", "PIL"])
+    def test_the_picture_is_one_whatever_the_files_axes(self, tmp_path, axcodes):
+        draw(tmp_path / "a.png", "RAS", words=("case",))
+        draw(tmp_path / "b.png", axcodes, words=("case",))
+        first, second = (picture(tmp_path / name) for name in ("a.png", "b.png"))
+        assert first.shape == second.shape
+        # Only the slice numbers in the titles differ: they are the file's own.
+        assert (first != second).any(axis=-1).mean() < 0.01
+
+    def test_right_is_on_the_left_and_the_colours_are_exact(self, tmp_path):
+        draw(tmp_path / "a.png", "LPS", words=("case", "Dice 0.5"), several=True)
+        shown = picture(tmp_path / "a.png")
+        axial = shown[: shown.shape[0] // 2, : shown.shape[1] // 3]
+        places = {}
+        for name, colour in (("red", RED), ("blue", BLUE), ("purple", PURPLE), ("amber", AMBER)):
+            tint = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            assert (shown == tint).all(axis=-1).any(), name  # the legend
+            places[name] = np.argwhere((np.abs(axial - tint) <= 4).all(axis=-1))
+        # Missed is the patient's right, invented the left: the red is to the right.
+        assert places["blue"][:, 1].max() < places["purple"][:, 1].min()
+        assert places["purple"][:, 1].max() < places["red"][:, 1].min()
+
+
+def draw(path, axcodes, **more):
+    """A bright box whose right end was missed and beyond whose left end one was invented."""
+    image = np.full((40, 30, 20), 0.5, np.float32)
+    truth, prediction = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)
+    truth[14:30, 10:20, 6:14], prediction[8:24, 10:20, 6:14] = 1, 1
+    image[(truth + prediction) > 0] = 1
+    image[0] = 0
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(axcodes)
+    )
+    turned = [nib.orientations.apply_orientation(a, turn) for a in (image, prediction, truth)]
+    affine = nib.orientations.inv_ornt_aff(turn, image.shape)
+    volume = Volume(array=turned[0][..., None], affine=affine, spacing=(1.0, 1.0, 1.0))
+    draw_overlay(path, volume, *turned[1:], **more)
+
+
+def picture(path):
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("count", [1, 2])
