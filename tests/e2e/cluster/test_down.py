@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,16 +85,20 @@ def namespaces(pid: int) -> set[str]:
         return set()
 
 
-def processes() -> dict[int, set[str]]:
-    """Every process of the machine, with its namespaces."""
-    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-    return {pid: namespaces(pid) for pid in pids}
+def processes() -> dict[tuple[int, str], set[str]]:
+    """Every process of the machine, by pid and time of its start, with its namespaces."""
+    found = {}
+    for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+            found[pid, start] = namespaces(pid)
+    return found
 
 
 def in_cluster() -> list[int]:
     """Pids of the cluster's processes, found without asking it: by group or command line."""
     found = []
-    for pid in processes():
+    for pid, _ in processes():
         try:
             text = Path(f"/proc/{pid}/cgroup").read_text()
             text += Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
@@ -118,9 +123,12 @@ def test_down_leaves_nothing(kube: Kube):  # noqa: F811 - the fixture
     os.kill(kube.pid("etcd"), signal.SIGKILL)
     for file in (STATE / "run").glob("*.pid"):
         file.unlink()
+    there = processes()
     kube("down")
     assert in_cluster() == []
-    still = {pid: spaces & made for pid, spaces in processes().items() if spaces & made}
+    # Only what was there before: the kernel gives a namespace's number to the next one.
+    left = {who: spaces & made for who, spaces in processes().items() if who in there}
+    still = {who: spaces for who, spaces in left.items() if spaces}
     assert still == {}, "these processes are in the cluster's namespaces"
     assert machine() == before
     assert kube.run("status").returncode == 1

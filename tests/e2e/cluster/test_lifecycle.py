@@ -45,15 +45,16 @@ class Kube:
 
 
 @pytest.fixture(scope="module")
-def kube() -> Kube:
-    """The command, on a machine where it can work without building first."""
+def kube() -> Iterator[Kube]:
+    """The command, on a machine where it can work without building first; it ends all of it."""
     if os.geteuid() != 0:
         pytest.skip("starting a cluster needs root")
     if not (CHECKOUT / ".cluster" / "bin" / "kubernetes").exists():
         pytest.skip("the cluster is not built: run `make cluster-build`")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    return Kube(port)
+    yield Kube(port)
+    Kube(port)("down")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,6 @@ def running(kube: Kube) -> Iterator[Kubectl]:
     """A cluster of two nodes."""
     kube("up", "--nodes", "2")
     yield Kubectl(str(CHECKOUT / ".cluster" / "bin" / "kubectl"), str(STATE / "kubeconfig"))
-    kube("down")
 
 
 def node_ready(kubectl: Kubectl, name: str) -> str:
