@@ -58,10 +58,10 @@ def kube() -> Iterator[Kube]:
 
 
 @pytest.fixture(scope="module")
-def running(kube: Kube) -> Iterator[Kubectl]:
+def running(kube: Kube) -> Kubectl:
     """A cluster of two nodes."""
     kube("up", "--nodes", "2")
-    yield Kubectl(str(CHECKOUT / ".cluster" / "bin" / "kubectl"), str(STATE / "kubeconfig"))
+    return Kubectl(str(CHECKOUT / ".cluster" / "bin" / "kubectl"), str(STATE / "kubeconfig"))
 
 
 def node_ready(kubectl: Kubectl, name: str) -> str:
