@@ -15,6 +15,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from unet.errors import UsageError
+from unet.values import (
+    CountOrAuto,
+    Labels,
+    Millimetres,
+    Names,
+    Positive,
+    PositiveOrAuto,
+    Seconds,
+    Voxels,
+)
 
 
 class TrainConfig(BaseModel):
@@ -24,9 +34,9 @@ class TrainConfig(BaseModel):
 
     data_path: Path = Field(description="folder that holds dataset.json")
     output: Path = Field(description="run folder: plan, cache, checkpoints, model, logs")
-    channels: tuple[str, ...] | None = Field(None, description="names from dataset.json's modality")
+    channels: Names = Field(None, description="names from dataset.json's modality")
     region: str | None = Field(None, description="region or label names, comma-separated")
-    labels: tuple[int, ...] | None = Field(None, description="label values, one output each")
+    labels: Labels = Field(None, description="label values, one output each")
     split: Literal["random", "course", "kfold"] = "random"
     fold: int = Field(0, ge=0, description="the fold held out for validation (split kfold)")
     folds: int = Field(5, ge=2)
@@ -38,31 +48,30 @@ class TrainConfig(BaseModel):
     network: Literal["planned", "course"] = "planned"
     filters: int | None = Field(None, ge=1, le=512, description="feature maps of the first level")
     upsampling: bool = Field(False, description="nearest up-sampling, not transposed convolution")
-    epochs: int | None = Field(None, ge=1)
-    steps_per_epoch: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=1, description="patches per rank and step")
-    patch_size: tuple[int, int, int] | None = None
-    spacing: tuple[float, float, float] | None = Field(None, description="mm of the training grid")
-    learning_rate: float | None = Field(None, gt=0)
+    epochs: CountOrAuto = None
+    steps_per_epoch: CountOrAuto = None
+    batch_size: CountOrAuto = Field(None, description="patches per rank and step")
+    patch_size: Voxels = None
+    spacing: Millimetres = Field(None, description="mm of the training grid")
+    learning_rate: PositiveOrAuto = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     recompute: bool = Field(False, description="recompute activations: less memory, more time")
-    threads: int | None = Field(None, ge=1, description="TensorFlow threads per rank")
-    time_budget: float | None = Field(None, gt=0, description="seconds for the whole command")
+    threads: CountOrAuto = Field(None, description="TensorFlow threads per rank")
+    time_budget: Seconds = Field(None, description="seconds for the whole command, or as 20m")
     resume: Literal["auto", "never"] = "auto"
     attempt: int = Field(0, ge=0, description="fence number of this life of the run")
-    checkpoint_minutes: float = Field(5.0, gt=0)
+    checkpoint_minutes: Positive = 5.0
     max_bad_cases: int = Field(0, ge=0)
-    validate_every: int | None = Field(None, ge=1, description="epochs between validations")
+    validate_every: CountOrAuto = Field(None, description="epochs between validations")
     cache: Path | None = Field(None, description="prepared cases; default OUTPUT/cache")
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:
         if self.region is not None and self.labels is not None:
-            raise ValueError("--region and --labels exclude each other; give one")
+            raise UsageError("--region and --labels", "exclude each other", "give one of them")
         if self.fold >= self.folds:
-            raise ValueError(f"--fold {self.fold} must be below --folds {self.folds}")
-        if self.patch_size is not None and min(self.patch_size) < 1:
-            raise ValueError("--patch-size must be three positive numbers")
+            found = f"{self.fold}, but there are {self.folds} folds"
+            raise UsageError("--fold", found, f"give 0 to {self.folds - 1}")
         return self
 
     def identity(self) -> dict[str, JsonValue]:
@@ -86,7 +95,7 @@ def read_config_file(path: Path) -> dict[str, object]:
         loaded = yaml.safe_load(path.read_text())
     except OSError as error:
         raise UsageError(f"--config {path}", error.strerror or str(error), "check it") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         raise UsageError(f"--config {path}", line, "write it as YAML or JSON") from error
     if not isinstance(loaded, dict):
@@ -109,41 +118,18 @@ def resolve(flags: dict[str, object], config_file: Path | None) -> TrainConfig:
         UsageError: a value is out of range, of a wrong type, or contradicts another.
     """
     merged = (read_config_file(config_file) if config_file else {}) | flags
+    for name in ("data_path", "output"):
+        if merged.get(name) is None:
+            raise UsageError(f"--{name}", "not given", "name a folder")
     try:
         return TrainConfig.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "--" + "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
-        found = str(first["msg"]).removeprefix("Value error, ")
-        if len(where) == 2:
-            where, _, found = (
-                found.partition(" ") if found.startswith("--") else ("flags", "", found)
-            )
-        given = "" if isinstance(first["input"], dict) else f" (given: {first['input']})"
-        raise UsageError(where, found + given, "see `python -m unet train --help`") from error
-
-
-DURATION_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_duration(text: str) -> float:
-    """Parses ``90``, ``90s``, ``20m``, ``1h30m`` into seconds.
-
-    Raises:
-        UsageError: the text is no duration.
-    """
-    total, number = 0.0, ""
-    for letter in text.strip().lower():
-        if letter.isdigit() or letter == ".":
-            number += letter
-        elif letter in DURATION_UNITS and number:
-            total, number = total + float(number) * DURATION_UNITS[letter], ""
-        else:
-            raise UsageError("--time-budget", f"{text!r} is no duration", "write 90s, 20m or 1h30m")
-    try:
-        total += float(number) if number else 0.0
-    except ValueError:
-        total = 0.0
-    if total <= 0:
-        raise UsageError("--time-budget", f"{text!r} is no duration", "write 90s, 20m or 1h30m")
-    return total
+        name = str(first["loc"][0])
+        where = f"--{name.replace('_', '-')}"
+        if name not in flags:
+            where = f"--config {config_file}: {name}"
+        expected = str(first["msg"]).removeprefix("Value error, ").replace("Input", "it")
+        expected = expected.partition(", unable to parse")[0]
+        found = f"{first['input']}, but {expected}"
+        raise UsageError(where, found, "see `python -m unet train --help`") from None
