@@ -110,10 +110,10 @@ def guarded(command: str, action: Callable[[], int]) -> int:
     except MemoryError as error:
         found = str(error) or "allocation failed"
         return report_error(MemoryShortError(command, found, "lower --batch-size or --patch-size"))
+    except BrokenPipeError:  # the reader of stdout has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         return report_error(DiskError.from_os(error.filename or command, error))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from unet.data.phantom import CASES, LOOKS, make_phantom
+from unet.values import at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the task to look like: {', '.join(LOOKS)} (default: Task01_BrainTumour)",
     )  # fmt: skip
     parser.add_argument(
-        "--cases", type=int, default=CASES, metavar="N", help=f"cases (default: {CASES})"
+        "--cases", type=at_least(1), default=CASES, metavar="N", help=f"cases (default: {CASES})"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
 
 
 def run(args: argparse.Namespace) -> int:

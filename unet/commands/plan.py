@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import argparse
 
+from unet.config import TrainConfig
+from unet.data.msd import load_dataset, pick_channels
+from unet.data.split import make_split
+from unet.data.target import make_target
 from unet.flags import add_training_flags, config_from
 from unet.run.comm import Solo
 from unet.run.progress import Reporter, short_duration
@@ -20,9 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=False, help="print the plan as JSON")
 
 
+def require_data(config: TrainConfig) -> None:
+    """Refuses what dataset.json alone shows to be wrong, before TensorFlow is loaded.
+
+    Raises:
+        DataError, UsageError: as those who read it do.
+    """
+    dataset = load_dataset(config.data_path)
+    pick_channels(dataset, config.channels)
+    make_target(dataset, config.region, config.labels)
+    make_split(
+        dataset, config.split, seed=config.seed, validation_fraction=config.validation_fraction,
+        fold=config.fold, folds=config.folds, course_fractions=config.course_fractions,
+    )  # fmt: skip
+
+
 def run(args: argparse.Namespace) -> int:
     """Prints the plan and leaves it in the run folder."""
     config = config_from(args)
+    require_data(config)
     import_tensorflow()
     from unet.run.prepare import plan_only
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from unet.data.msd import Dataset, load_dataset, pick_channels
 from unet.data.preflight import QUARANTINE_FILE, Preflight, run_preflight, save_quarantine
 from unet.run.progress import Reporter
+from unet.values import at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where quarantine.json goes (default: the current folder)",
     )  # fmt: skip
     parser.add_argument(
-        "--max_bad_cases", "--max-bad-cases", type=int, default=0, metavar="N",
+        "--max_bad_cases", "--max-bad-cases", type=at_least(0), default=0, metavar="N",
         help="succeed with up to N bad cases (default: 0)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

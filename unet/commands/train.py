@@ -8,12 +8,15 @@ the newest checkpoint.  Under mpirun every rank runs this same command.
 from __future__ import annotations
 
 import argparse
+import os
 
+from unet.commands.plan import require_data
 from unet.errors import UnetError
 from unet.flags import add_training_flags, config_from
 from unet.run.comm import open_comm
 from unet.run.progress import write_summary
 from unet.run.quiet import import_tensorflow
+from unet.run.rank import rank_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,14 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains; returns 0."""
     config = config_from(args)
-    import_tensorflow()
-    comm = open_comm()
-    from unet.run.train import train
-
     try:
+        require_data(config)
+        import_tensorflow()
+        comm = open_comm()
+        from unet.run.train import train
+
         train(config, comm)
     except UnetError as error:
-        if comm.rank == 0:
+        if rank_of(os.environ) == 0:
             write_summary({
                 "kind": "train", "code": int(error.code), "cause": error.found,
                 "where": error.where, "remedy": error.remedy, "rank": 0,

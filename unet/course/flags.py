@@ -28,7 +28,7 @@ class CourseFlags(BaseModel):
     patch_height: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
     patch_width: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
     patch_depth: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
-    lr: float = Field(0.01, gt=0)
+    lr: float = Field(0.01, gt=0, allow_inf_nan=False)
     featuremaps: int = Field(16, ge=1, le=512)
     train_test_split: float = Field(0.85, gt=0, lt=1)
     validate_test_split: float = Field(0.5, ge=0, le=1)

@@ -24,6 +24,7 @@ from unet.result.evaluation import Folder
 from unet.result.postprocess import FILE as POSTPROCESS
 from unet.run.comm import Comm, open_comm
 from unet.run.logfmt import format_line
+from unet.run.quiet import import_tensorflow
 
 PREDICTIONS = Path("predictions_directory")
 LISTS = {"train.csv": "training", "validate.csv": "validation", "test.csv": "test"}
@@ -139,6 +140,7 @@ class CourseFolder(Folder):
 def _train(flags: CourseFlags) -> int:
     dataset = load_dataset(flags.data_path)
     config = train_config(flags, dataset)
+    import_tensorflow()
     comm = open_comm()
     if comm.rank == 0:
         _announce(flags, config, dataset)

@@ -72,7 +72,9 @@ class Preflight(BaseModel):
         if len(self.quarantined) > max_bad_cases:
             first, others = self.quarantined[0], len(self.quarantined) - 1
             more = f" (and {others} more bad case{'s' if others > 1 else ''})" if others else ""
-            remedy = f"{first.remedy}, or go on without with --max-bad-cases {others + 1}"
+            remedy = first.remedy
+            if self.facts:
+                remedy += f", or go on without with --max-bad-cases {others + 1}"
             raise DataError(first.file, f"{first.reason}{more}", remedy)
         if not self.facts:
             found = f"no sound case among {self.checked}"

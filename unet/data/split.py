@@ -45,7 +45,9 @@ class Split(BaseModel):
             use: tuple(c for c in getattr(self, use) if c not in cases)
             for use in ("training", "validation", "test")
         }
-        _require_training(len(kept["training"]), len(kept["validation"]))
+        if not kept["training"]:
+            found = f"no training case left without the {len(cases)} bad ones"
+            raise DataError("quarantine.json", found, "repair them, or add cases")
         return self.model_copy(update=kept)
 
 
@@ -88,7 +90,10 @@ def make_split(
     else:
         parts = _fraction(order, validation_fraction)
     training, validation, test = (tuple(part) for part in parts)
-    _require_training(len(training), len(validation))
+    if not training:
+        found = f"no training case left after the split ({len(validation)} for validation)"
+        where = f"{dataset.root / 'dataset.json'}: training"
+        raise DataError(where, found, "add cases; at least two are needed")
     return Split(training=training, validation=validation, test=test, scheme=scheme)
 
 
@@ -145,10 +150,3 @@ def _fraction(order: list[str], fraction: float) -> tuple[list[str], list[str], 
         raise UsageError("--validation-fraction", str(fraction), "use a number from 0 to below 1")
     count = max(1, round(len(order) * fraction)) if fraction > 0 else 0
     return order[count:], order[:count], []
-
-
-def _require_training(training: int, validation: int) -> None:
-    if training > 0:
-        return
-    found = f"no training case left after the split ({validation} for validation)"
-    raise DataError("dataset.json: training", found, "add cases; at least two are needed")

@@ -1,0 +1,73 @@
+"""Runs commands as a user would, in this process or under other circumstances."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from unet.cli import main
+
+EACH = """
+import contextlib, io, json, sys
+from unet.cli import main
+answers = []
+for words in json.load(sys.stdin):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        code = main(words)
+    answers.append((code, said.getvalue()))
+print(json.dumps(answers))
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended: its code and the one line that it left on stderr."""
+
+    code: int
+    line: str
+
+    def refuses(self, code: int, *parts: object) -> None:
+        """Asserts the code, that it is one line with a remedy, and that it holds the parts."""
+        assert self.code == code, self.line
+        assert self.line.count("\n") == 0, self.line
+        assert self.line.startswith("error: ")
+        assert "; " in self.line
+        for part in parts:
+            assert str(part) in self.line
+
+
+@pytest.fixture
+def answer(capsys):
+    """Runs a command in this process."""
+
+    def run(*words: object) -> Answer:
+        code = main([str(word) for word in words])
+        return Answer(code, capsys.readouterr().err.strip())
+
+    return run
+
+
+@pytest.fixture
+def answers_in():
+    """Runs commands one after the other in a process begun by a prefix such as `setpriv`."""
+
+    def run(prefix: list[str], *lines: list[object]) -> list[Answer]:
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", EACH],
+            input=json.dumps([[str(word) for word in line] for line in lines]),
+            capture_output=True, text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        if done.returncode and prefix and "unet" not in done.stderr:
+            pytest.skip(f"{prefix[0]} is not allowed here: {done.stderr.strip()}")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout.splitlines()[-1])
+        return [Answer(code, line.strip()) for code, line in found]
+
+    return run
