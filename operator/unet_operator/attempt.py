@@ -93,6 +93,8 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
     launcher = seen.jobs.get(names.launcher(name, status.attempt))
     workers = seen.of("worker", status.attempt)
     pod = _newest(seen.of("launcher", status.attempt))
+    # First of all: what an attempt says at its end is from where the next one resumes.
+    _take_progress(draft, seen)
     if launcher is not None and launcher.complete:
         _trained(draft, training, seen, pod)
         return False
@@ -124,7 +126,6 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
         _wait_for_answers(draft, seen, workers, worker, launcher, pod)
     else:
         draft.wake(READ_LOG)
-    _take_progress(draft, seen)
     return True
 
 
@@ -258,7 +259,6 @@ def _wait_for_answers(
 
 
 def _trained(draft: Draft, training: Training, seen: Observed, pod: Pod | None) -> None:
-    _take_progress(draft, seen)
     end = pod.exits.get("launch") if pod else None
     known = (draft.status.training or TrainingProgress()).model_dump()
     if end is not None:
