@@ -43,8 +43,6 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", "--batch_size", metavar="N|auto",
         help="patches per rank and step")  # fmt: skip
     add("--spacing", metavar="X,Y,Z", help="mm of the training grid")
-    add("--recompute", action="store_true",
-        help="compute a batch patch by patch: the least memory")  # fmt: skip
     add("--precision", choices=("auto", "float32", "bfloat16"), help="default: auto, the faster")
     add("--recompute", action="store_true",
         help="compute one patch of the batch at a time: less memory, more time")  # fmt: skip
