@@ -35,7 +35,7 @@ class Built:
 def build(cluster: Cluster) -> Built:
     """Makes whatever the cache does not hold yet; a second call takes a second."""
     started = time.monotonic()
-    host.require_disk(cache_folder())
+    host.require_build_disk(cache_folder())
     install_packages(cluster)
     root = rootfs.build(cluster.logs)
     gobuild.build_all(cluster.bin, cluster.logs)

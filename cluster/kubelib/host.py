@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ from .settings import Cluster
 
 GIB = 1 << 30
 COLD_DISK = 16 * GIB
-"""Module and build caches 11 GiB, programs, root file system, images, nodes (measured)."""
+"""Go's caches 9 GiB, the rest programs, root file system, images and nodes (measured)."""
 
 WARM_DISK = 4 * GIB
 
@@ -40,17 +41,22 @@ def require_root(command: str) -> None:
         )
 
 
-def require_disk(folder: Path) -> None:
-    """Raises unless the file system of `folder` has room for what is not built yet."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    built = (folder / "bin").is_dir() and any((folder / "bin").glob("kubernetes-*"))
+def require_build_disk(cache: Path) -> None:
+    """Raises unless the file system of `cache` has room for what is not built yet."""
+    built = (cache / "bin").is_dir() and any((cache / "bin").glob("kubernetes-*"))
     needed = WARM_DISK if built else COLD_DISK
+    require_disk(cache, needed, "or point UNET_CACHE at a larger disk")
+
+
+def require_disk(folder: Path, needed: int, otherwise: str) -> None:
+    """Raises, with `otherwise` as the other remedy, unless `needed` bytes are free there."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise KubeError(
             str(existing),
             f"{free / GIB:.1f} GiB free",
-            f"free {needed / GIB:.0f} GiB, or point UNET_CACHE at a larger disk",
+            f"free {math.ceil(needed / GIB)} GiB, {otherwise}",
         )
 
 

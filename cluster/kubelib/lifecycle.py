@@ -91,13 +91,20 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
     """Makes every node hold the images in `archives`, also after a restart.
 
     Raises:
-        KubeError: a file is no image archive, or the cluster does not run.
+        KubeError: a file is no image archive, its layers find no room, or the cluster does
+            not run.
     """
     require_running(cluster)
+    targets = {archive: cluster.images / f"loaded-{archive.stem}.tar" for archive in archives}
     for archive in archives:
         for name in image_names(archive):
             print(f"  {name}")
-        files.place(archive.resolve(), cluster.images / f"loaded-{archive.stem}.tar")
+    new = [a for a, target in targets.items() if not (target.exists() and target.samefile(a))]
+    # Every node unpacks its own copy, and holds it packed as well meanwhile.
+    needed = 2 * cluster.wanted_nodes() * sum(archive.stat().st_size for archive in new)
+    host.require_disk(cluster.state, needed, "or move the checkout to a larger disk")
+    for archive, target in targets.items():
+        files.place(archive.resolve(), target)
     with step(f"import on {cluster.wanted_nodes()} nodes"):
         on_each(cluster.wanted_nodes(), lambda index: _import_if_running(cluster, index))
 

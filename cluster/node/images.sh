@@ -1,5 +1,6 @@
 #!/bin/bash
-# Imports the archives in /run/images that this node does not hold yet.
+# Imports the archives in /run/images that this node does not hold yet.  Layers are kept
+# unpacked only: the archive itself is their other copy.
 set -euo pipefail
 marks=/var/lib/containerd/imported
 mkdir -p "$marks"
@@ -7,7 +8,7 @@ for archive in /run/images/*.tar; do
   mark=$marks/$(basename "$archive" .tar)
   version=$(stat -c %s-%Y "$archive")
   if [ "$(cat "$mark" 2>/dev/null)" != "$version" ]; then
-    ctr -n k8s.io images import --snapshotter overlayfs "$archive"
+    ctr -n k8s.io images import --local --discard-unpacked-layers --snapshotter overlayfs "$archive"
     echo "$version" >"$mark"
   fi
 done

@@ -110,8 +110,9 @@ def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, running: Kubectl,
     assert mine in kube("load", str(archive))
     kube("kill-node", "1")
     kube("start-node", "1")
-    for node in ("0", "1"):
-        assert mine in kube("shell", node, "ctr", "-n", "k8s.io", "images", "ls", "-q")
+    for node in ("node-0", "node-1"):
+        running.apply(restricted_pod(f"on-{node}", "true", image=mine, nodeName=node))
+        running.wait_phase(f"on-{node}", "Succeeded")
 
 
 def test_load_names_a_file_that_is_no_image(kube: Kube, running: Kubectl, tmp_path: Path):
