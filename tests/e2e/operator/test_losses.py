@@ -48,6 +48,15 @@ def trained_an_epoch(recorded: Recorded, attempt: int) -> None:
     recorded.log_line(attempt, r"^epoch=\d+/\d+ loss=")
 
 
+def ended(recorded: Recorded, attempt: int, seconds: float = 240) -> dict:
+    """Waits until the attempt has ended and the next one is due."""
+    return recorded.until(
+        f"attempt {attempt} has ended",
+        lambda s: s.get("attempt") == attempt and "nextAttemptTime" in s,
+        seconds,
+    )
+
+
 def resumed(recorded: Recorded, attempt: int) -> int:
     """The epoch that the attempt resumed from; fails if it began anew."""
     recorded.until_phase("Training", attempt)
@@ -67,7 +76,7 @@ def test_a_killed_worker_and_a_killed_launcher_cost_no_epoch(
     trained_an_epoch(lost, 1)
     worker = lost.pods("worker", 1)[1]["metadata"]["name"]
     kubectl("delete", "pod", worker, "--grace-period=0", "--force")
-    status = lost.until_phase("Restarting", 1)
+    status = ended(lost, 1)
     assert condition(status, "WorkersReady")["reason"] == "WorkerDeleted"
     assert re.search(r"^worker 1 was deleted.*; attempt 2 resumes from epoch \d", status["message"])
     assert status.get("failures", 0) == 0
@@ -76,7 +85,7 @@ def test_a_killed_worker_and_a_killed_launcher_cost_no_epoch(
     trained_an_epoch(lost, 2)
     launcher = lost.pods("launcher", 2)[0]["metadata"]["name"]
     kubectl("delete", "pod", launcher, "--grace-period=0", "--force")
-    status = lost.until_phase("Restarting", 2)
+    status = ended(lost, 2)
     assert condition(status, "WorkersReady")["reason"].startswith("Launcher")
     assert re.search(r"launcher.*; attempt 3 resumes from epoch \d", status["message"])
     assert resumed(lost, 3) > first
@@ -112,7 +121,7 @@ def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded])
     subprocess.run([CHECKOUT / "cluster" / "kube", "kill-node", node.removeprefix("node-")],
                    check=True)  # fmt: skip
     try:
-        status = cut.until_phase("Restarting", 1)
+        status = ended(cut, 1)
         assert condition(status, "WorkersReady")["reason"] == "NodeLost"
         assert status.get("failures", 0) == 0
         assert resumed(cut, 2) >= 1
