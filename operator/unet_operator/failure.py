@@ -91,7 +91,7 @@ def launcher_failure(pod: Pod | None, job_message: str) -> Cause:
         return evicted or Cause("LauncherLost", f"the launcher's pod is gone ({job_message})")
     container, end = ended
     said = end.message
-    cause = said.cause or (f"it ended with code {end.code}")
+    cause = said.cause or f"the launcher ended with code {end.code}"
     place = f"{said.where}: " if said.where and said.where not in cause else ""
     code = said.code if said.code else end.code
     if end.reason == "OOMKilled":
@@ -115,7 +115,7 @@ def launcher_failure(pod: Pod | None, job_message: str) -> Cause:
         return Cause("PeerLost", f"{who}{cause}")
     if code == Code.TERMINATED:
         return Cause("Terminated", "the launcher was terminated after a checkpoint")
-    return Cause("Crashed", f"{who}{cause}" if said.cause else f"the launcher: {cause}")
+    return Cause("Crashed", f"{who}{cause}")
 
 
 def names_itself(cause: Cause) -> bool:

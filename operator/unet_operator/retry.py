@@ -60,7 +60,7 @@ def conclude(draft: Draft, training: Training, cause: Cause) -> None:
 def fail(draft: Draft, reason: str, message: str) -> None:
     """Ends the training."""
     draft.condition("Failed", True, reason, message, event="Warning")
-    draft.set(completion_time=draft.now, next_attempt_time=None)
+    draft.set(completion_time=draft.now, next_attempt_time=None, workers=None)
     draft.say(message)
 
 

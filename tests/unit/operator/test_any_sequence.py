@@ -39,9 +39,10 @@ class AnySequence(RuleBasedStateMachine):
         staged=st.booleans(),
         clean=st.sampled_from(["None", "Running", "All"]),
         deadline=st.sampled_from([None, 600]),
+        lucky=st.integers(0, 6),
     )
-    def apply(self, replicas, limit, evaluate, staged, clean, deadline):
-        """A user applies a training."""
+    def apply(self, replicas, limit, evaluate, staged, clean, deadline, lucky):
+        """A user applies a training, and for some moments all goes well."""
         source = {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}
         changes = {
             "workers": {"replicas": replicas, "minReplicas": 1},
@@ -56,14 +57,33 @@ class AnySequence(RuleBasedStateMachine):
         self.changes = changes
         self.world = World(training(**changes))
         self.world.settle()
+        for _ in range(lucky):
+            self.world.carry_on()
+            self.world.settle()
 
     def pods(self, role):
         """Pods that have not ended."""
         return self.world.live(role)
 
+    def change(self, **sections):
+        """A user edits the spec."""
+        self.changes = {**self.changes, **sections}
+        self.world.training = replace(self.world.training, spec=spec(**self.changes))
+        self.world.settle()
+
     @rule()
     def look(self):
-        """The operator looks."""
+        """The operator looks once more, and has nothing new to say or to write."""
+        self.world.settle()
+        before = self.world.training.status
+        decision = self.world.reconcile()
+        assert decision.events == ()
+        assert decision.status == before
+
+    @rule()
+    def all_goes_well_for_a_moment(self):
+        """Whatever can get on does."""
+        self.world.carry_on()
         self.world.settle()
 
     @rule()
@@ -97,6 +117,26 @@ class AnySequence(RuleBasedStateMachine):
         """A worker is deleted, evicted, preempted, or its node is gone."""
         self.world.lose(data.draw(st.sampled_from(self.pods("worker"))), disruption)
         self.world.settle()
+
+    @precondition(lambda self: self.world.live("worker", "launcher"))
+    @rule(data=st.data())
+    def a_node_stops_answering(self, data):
+        """A pod of the attempt never ends: its node is gone, and comes back no more."""
+        self.world.silence(data.draw(st.sampled_from(self.world.live("worker", "launcher"))))
+        self.world.settle()
+
+    @rule(refusing=st.booleans())
+    def the_quota_is_spent_or_raised(self, refusing):
+        """The API server refuses new objects, or takes them again."""
+        self.world.refusing = refusing
+        self.world.settle()
+
+    @precondition(lambda self: self.world.training.spec.evaluation.round < 4)
+    @rule()
+    def another_evaluation_is_asked_for(self):
+        """A user raises evaluation.round."""
+        round_ = self.world.training.spec.evaluation.round + 1
+        self.change(evaluation={**self.changes["evaluation"], "round": round_})
 
     @precondition(lambda self: self.pods("worker"))
     @rule(data=st.data(), code=CODES)
@@ -146,10 +186,7 @@ class AnySequence(RuleBasedStateMachine):
     @rule(suspend=st.booleans())
     def suspend_or_resume(self, suspend):
         """A user sets runPolicy.suspend."""
-        policy = {**self.changes["runPolicy"], "suspend": suspend}
-        self.changes = {**self.changes, "runPolicy": policy}
-        self.world.training = replace(self.world.training, spec=spec(**self.changes))
-        self.world.settle()
+        self.change(runPolicy={**self.changes["runPolicy"], "suspend": suspend})
 
     @rule(there=st.booleans())
     def the_claim_comes_or_goes(self, there):
@@ -179,6 +216,20 @@ class AnySequence(RuleBasedStateMachine):
         assert len({p.attempt for p in self.pods("launcher")}) <= 1
 
     @invariant()
+    def what_is_suspended_runs_nothing(self):
+        """Suspended is said when the last pod has ended, not when the first was told to."""
+        if self.world.training.status.phase == "Suspended":
+            assert not self.world.live("worker", "launcher", "evaluate", "report", "stage")
+
+    @invariant()
+    def a_refusal_is_told(self):
+        """What the API server refuses is in a condition, not only in a log."""
+        status = self.world.training.status
+        asked = self.world.last is not None and not self.world.last.actions
+        if self.world.refusing and asked and status.message == "no room":
+            assert "QuotaExceeded" in {c.reason for c in status.conditions}
+
+    @invariant()
     def failures_stay_within_the_limit(self):
         """The count never exceeds the limit by more than the failure that ended it."""
         status = self.world.training.status
@@ -190,7 +241,7 @@ class AnySequence(RuleBasedStateMachine):
         """From wherever it got to, with nothing else going wrong, it ends."""
         if not hasattr(self, "world"):
             return
-        self.world.claims = claims()
+        self.world.claims, self.world.refusing = claims(), False
         policy = {**self.changes["runPolicy"], "suspend": False, "activeDeadlineSeconds": None}
         self.world.training = replace(
             self.world.training, spec=spec(**{**self.changes, "runPolicy": policy})
@@ -202,6 +253,11 @@ class AnySequence(RuleBasedStateMachine):
         status = self.world.training.status
         assert terminal(status), f"never ends: {status.phase}: {status.message}"
         assert status.completion_time is not None
+        for _ in range(12):
+            self.world.wait(60)
+            self.world.settle()
+        kept = policy["cleanPodPolicy"] == "None" and status.holds("Complete")
+        assert kept or not self.world.live("worker", "launcher", "stage", "evaluate", "report")
         before = list(self.world.created)
         self.world.jobs, self.world.pods = {}, {}
         for _ in range(3):
@@ -211,8 +267,8 @@ class AnySequence(RuleBasedStateMachine):
 
 
 AnySequence.TestCase.settings = settings(
-    max_examples=100,
-    stateful_step_count=25,
+    max_examples=150,
+    stateful_step_count=30,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a life takes minutes
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

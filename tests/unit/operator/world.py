@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from making import NAME, NOW, claims, decided, ended, job, launcher_pod, pod
-from unet_operator import names
+from unet_operator import names, refused
 from unet_operator.actions import (
     Action,
     CreateEvaluate,
@@ -27,8 +27,11 @@ from unet_operator.actions import (
 )
 from unet_operator.draft import terminal
 from unet_operator.observe import Claim, Job, Observed, Pod
+from unet_operator.progress import LogReading
+from unet_operator.status import Plan
 from unet_operator.training import Training
 
+PLAN = Plan(patch_size="64,64,64", batch_size=2, global_batch_size=4)
 CREATES = (CreateStage, CreateWorkers, CreateLauncher, CreateEvaluate, CreateReport)
 
 
@@ -43,27 +46,45 @@ class World:
         self.claims: dict[str, Claim] = claims()
         self.created: list[str] = []
         self.deleted = False
+        self.refusing = False
+        """Whether the API server refuses what is new, as for want of quota."""
         self.last: Decision | None = None
+        self.told: list[str] = []
+        """Reasons of the events so far."""
 
     def observed(self) -> Observed:
         """What the operator would see."""
+        trains = any("launch" in pod.running for pod in self.pods.values())
         return Observed(
-            jobs=dict(self.jobs), pods=tuple(self.pods.values()), claims=dict(self.claims)
+            jobs=dict(self.jobs),
+            pods=tuple(self.pods.values()),
+            claims=dict(self.claims),
+            log=LogReading(plan=PLAN if trains else None),
         )
 
     def reconcile(self, *, write: bool = True) -> Decision:
         """Looks once; `write` is whether the status reaches the API server."""
         before = self.training.status
         decision = decided(self.training, self.observed(), self.now)
-        self.last = decision
+        made = [a for a in decision.actions if isinstance(a, CREATES)]
         if terminal(before) and terminal(decision.status):
-            made = [a for a in decision.actions if isinstance(a, CREATES)]
             assert not made, f"made {made} after the end"
             assert decision.status.phase == before.phase, "a terminal phase changed"
+        if before.holds("Trained"):
+            assert decision.status.holds("Trained"), "forgot that it is trained"
+            again = [a for a in made if isinstance(a, CreateWorkers | CreateLauncher)]
+            assert not again, f"made {again} for a network that is trained"
         for action in decision.actions:
+            if self.refusing and isinstance(action, (*CREATES, CreateOutputClaim)):
+                decision = refused.told(
+                    self.training, decision, action, "QuotaExceeded", "no room", self.now
+                )
+                break
             self._do(action)
+        self.last = decision
         if write:
             self.training = replace(self.training, status=decision.status)
+            self.told += [event.reason for event in decision.events]
         return decision
 
     def settle(self, limit: int = 30) -> None:
@@ -72,6 +93,8 @@ class World:
             before = self.training.status
             decision = self.reconcile()
             again = decision.wake is not None and decision.wake < 0.5
+            if self.deleted:
+                return
             if not decision.actions and decision.status == before and not again:
                 return
         raise AssertionError(f"hot loop: {decision}")
@@ -81,6 +104,8 @@ class World:
         match action:
             case CreateWorkers(number, replicas):
                 assert number == attempt, "children of an attempt that is not written"
+                writing = [p.name for p in self.pods.values() if self._writes(p, number)]
+                assert not writing, f"{writing} of older attempts may still write"
                 self._add(job("worker", number, completions=replicas, created=self.now))
                 for index in range(replicas):
                     self._pod(self._pending("worker", number, index))
@@ -146,11 +171,16 @@ class World:
         self.jobs[name] = replace(old, suspended=suspend, active=0 if suspend else 1)
         if suspend:
             for key, found in list(self.pods.items()):
-                if self._owns(old, found) and not found.ended:
+                if self._owns(old, found) and not (found.ended or found.silent):
                     del self.pods[key]
         elif old.role in ("evaluate", "report", "stage"):
             index = 0 if old.role == "evaluate" else None
             self._pod(pod(old.role, old.attempt, index))
+
+    def _writes(self, found: Pod, attempt: int) -> bool:
+        """Whether a pod of an older attempt may still write, and no fence is all that stops it."""
+        older = found.role in ("worker", "launcher") and found.attempt < attempt
+        return older and not found.gone(self.now)
 
     @staticmethod
     def _owns(owner: Job, found: Pod) -> bool:
@@ -162,9 +192,9 @@ class World:
         if gone is not None:
             self.pods = {k: p for k, p in self.pods.items() if not self._owns(gone, p)}
 
-    def live(self, role: str) -> list[Pod]:
-        """Pods of that role that have not ended."""
-        return [p for p in self.pods.values() if p.role == role and not p.ended]
+    def live(self, *roles: str) -> list[Pod]:
+        """Pods of those roles that have not ended and whose node answers."""
+        return [p for p in self.pods.values() if p.role in roles and not (p.ended or p.silent)]
 
     def place(self, found: Pod) -> None:
         """A node takes a worker and it becomes ready."""
@@ -204,6 +234,16 @@ class World:
             found, deleting_until=self.now + timedelta(seconds=120), disruption=disruption
         )
 
+    def silence(self, found: Pod) -> None:
+        """A pod's node stops answering: its last news stays as it was, and it never ends."""
+        self.pods[found.name] = replace(
+            found,
+            ready=False,
+            running=found.running or frozenset({found.role}),
+            disruption="DeletionByTaintManager",
+            deleting_until=self.now + timedelta(seconds=120),
+        )
+
     def vanish(self, found: Pod) -> None:
         """A pod that was told to go is gone; its Job fails with it."""
         del self.pods[found.name]
@@ -223,14 +263,14 @@ class World:
         self.now += timedelta(seconds=seconds)
         for found in list(self.pods.values()):
             over = found.deleting_until is not None and found.deleting_until <= self.now
-            if over and not found.ended:
+            if over and not found.ended and not found.silent:
                 self.vanish(found)
 
     def carry_on(self) -> None:
         """Everything goes well for a moment: whatever can get on does."""
         self.reconcile()
         for found in list(self.pods.values()):
-            if found.ended or found.deleting_until is not None:
+            if found.ended or found.silent or found.deleting_until is not None:
                 continue
             if found.role == "worker" and not found.ready:
                 self.place(found)
