@@ -16,6 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from unet.data.sample import cut
 
+MIRROR_AXES = (0,)
+"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -29,7 +32,7 @@ class Augmentation:
         intensity: probability of each intensity change.
     """
 
-    mirror_axes: tuple[int, ...] = (0,)
+    mirror_axes: tuple[int, ...] = MIRROR_AXES
     affine: float = 0.2
     degrees: float = 30.0
     scale: tuple[float, float] = (0.7, 1.4)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unet.data.augment import MIRROR_AXES
 from unet.data.preprocess import prepare_image, restore
 from unet.data.target import Target
 from unet.data.volume import Volume
@@ -29,7 +30,8 @@ class Predictor:
         channels: of the image files, in the order of the model's own.
         backend: which engine.
         overlap: least share of a window that its neighbour covers.
-        mirror: whether to average over all mirrorings (8 times the work).
+        mirror: whether to average over the mirrorings that training has shown the network;
+            along other axes it has not learnt to be symmetric.  Twice the work.
         machine: whose threads to use; this one by default.
     """
 
@@ -47,7 +49,7 @@ class Predictor:
         picked = tuple(channels) if channels is not None else bundle.recipe.channels
         self.recipe = bundle.recipe.model_copy(update={"channels": picked})
         self.overlap = overlap
-        self.mirror_axes = (0, 1, 2) if mirror else ()
+        self.mirror_axes = MIRROR_AXES if mirror else ()
         self.engine = choose_backend(backend)
         self._machine = machine or this_machine()
         self._backends: dict[tuple[int, int, int], Backend] = {}

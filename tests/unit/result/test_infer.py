@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from balls import AFFINE, SHAPE, make_about, some_weights
 
+from unet.data.augment import Augmentation
 from unet.data.target import Target
 from unet.data.volume import Volume
 from unet.errors import UsageError
@@ -43,6 +44,12 @@ def test_the_answer_does_not_depend_on_how_the_file_is_turned(bundle):
     np.testing.assert_allclose(
         predictor.probabilities(straight), predictor.probabilities(flipped)[::-1], atol=1e-5
     )
+
+
+def test_prediction_is_mirrored_along_the_axes_of_training_only(bundle):
+    assert Predictor(bundle, backend="tensorflow").mirror_axes == ()
+    mirrored = Predictor(bundle, backend="tensorflow", mirror=True)
+    assert mirrored.mirror_axes == Augmentation().mirror_axes
 
 
 def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(bundle):
