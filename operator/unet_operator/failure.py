@@ -112,9 +112,11 @@ def launcher_failure(pod: Pod | None, job_message: str) -> Cause:
     if container == "rendezvous":
         return Cause("WorkersUnreachable", f"{place}{cause}")
     if code == Code.PEER_LOST:
-        return Cause("PeerLost", f"{who}{cause}")
+        # What mpiexec sees of a lost node, long before Kubernetes does.
+        return Cause("PeerLost", f"{who}{cause}", counted=False)
     if code == Code.TERMINATED:
-        return Cause("Terminated", "the launcher was terminated after a checkpoint")
+        said_so = "the launcher was terminated after a checkpoint"
+        return Cause("Terminated", said_so, counted=False)
     return Cause("Crashed", f"{who}{cause}")
 
 

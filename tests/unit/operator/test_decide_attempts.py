@@ -60,11 +60,16 @@ def test_bad_data_takes_back_that_the_data_is_ready():
     assert decision.status.condition("DataReady").status == "False"
 
 
-@pytest.mark.parametrize("code", [1, 13, 134, 143, 255])
-def test_other_codes_are_counted_and_followed_by_another_attempt(code):
+@pytest.mark.parametrize(
+    ("code", "failures"),
+    [(1, 1), (13, 0), (134, 1), (143, 0), (255, 1)],
+)
+def test_other_codes_are_followed_by_another_attempt_and_count_if_the_training_is_at_fault(
+    code, failures
+):
     _, decision = failing(code, cause="rank 1 is gone")
     assert decision.status.phase == "Restarting"
-    assert decision.status.failures == 1
+    assert decision.status.failures == failures
     assert decision.status.next_attempt_time > SETTLED
     assert [e.reason for e in decision.events] == ["AttemptFailed"]
 

@@ -42,7 +42,7 @@ def kind(cause: Cause) -> str:
         (10, "BadData", FINAL),
         (11, "NotANumber", FINAL),
         (12, "DiskFull", FINAL),
-        (13, "PeerLost", COUNTED),
+        (13, "PeerLost", FREE),
         (14, "OutOfMemory", LESS),
         (15, "Crashed", COUNTED),
         (126, "Crashed", COUNTED),
@@ -50,7 +50,7 @@ def kind(cause: Cause) -> str:
         (134, "Crashed", COUNTED),
         (137, "Crashed", COUNTED),
         (139, "Crashed", COUNTED),
-        (143, "Terminated", COUNTED),
+        (143, "Terminated", FREE),
         (255, "Crashed", COUNTED),
     ],
 )
