@@ -127,7 +127,7 @@ class Actor:
         name = body["metadata"]["name"]
         found = await self._cluster.get(kind, context.training.meta.namespace, name)
         if found is None:
-            raise ApiError(409, "Vanished", f"{kind.plural} {name} went away meanwhile")
+            raise _vanished(kind, name)
         owners = found["metadata"].get("ownerReferences", [])
         owner = next((o for o in owners if o.get("controller")), None)
         if owner is None or owner["uid"] != context.training.meta.uid:
@@ -156,7 +156,9 @@ class Actor:
             if error.status != 409:
                 raise _refused(error, CLAIMS, body) from error
             found = await self._cluster.get(CLAIMS, namespace, name)
-            labels = found["metadata"].get("labels", {}) if found else {}
+            if found is None:
+                raise _vanished(CLAIMS, name) from error
+            labels = found["metadata"].get("labels", {})
             if labels.get(names.LABEL_NAME) != context.name:
                 raise Refused(
                     "NameTaken",
@@ -175,6 +177,10 @@ class Actor:
                 return
             raise
         self._store.put("jobs", found)
+
+
+def _vanished(kind: Kind, name: str) -> ApiError:
+    return ApiError(409, "Vanished", f"{kind.plural} {name} went away meanwhile")
 
 
 def _refused(error: ApiError, kind: Kind, body: Manifest) -> Exception:

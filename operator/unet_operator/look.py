@@ -73,7 +73,7 @@ class Looker:
             claims=memory.claims,
             log=await self._log(training, pods, memory),
             warnings=await self._warnings(training, known, pods, memory),
-            gang_available=await self._gang_available(training),
+            gang_available=waiting and await self._gang_available(training),
         )
 
     async def _claims(self, training: Training) -> dict[str, Claim]:

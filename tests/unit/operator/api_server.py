@@ -137,9 +137,12 @@ class ApiServer:
 
     async def do_and_hang_up(self, request: web.Request) -> web.StreamResponse:
         """A fault: does what was asked and closes the connection without saying so."""
-        body = await request.json()
-        await self._do(_address(request.path), body, request)
+        await self.handle(request, await request.json())
         return await hang_up(request)
+
+    async def handle(self, request: web.Request, body: dict) -> web.StreamResponse:
+        """Does what was asked."""
+        return await self._do(_address(request.path), body, request)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answers one request."""

@@ -118,7 +118,13 @@ def pod_body(
     }
 
 
-def terminated(name: str, code: int, message: str = "", reason: str = "") -> dict:
+def terminated(
+    name: str,
+    code: int,
+    message: str = "",
+    reason: str = "",
+    finished: str = "2026-03-01T12:05:00Z",
+) -> dict:
     """The status of a container that ended."""
     return {
         "name": name,
@@ -127,7 +133,7 @@ def terminated(name: str, code: int, message: str = "", reason: str = "") -> dic
                 "exitCode": code,
                 "reason": reason or ("Completed" if code == 0 else "Error"),
                 "message": message,
-                "finishedAt": "2026-03-01T12:05:00Z",
+                "finishedAt": finished,
             }
         },
     }
