@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
-from cluster_fixtures import CHECKOUT
-
-sys.path.append(str(CHECKOUT / "cluster"))
-
 from kubelib import cli, files, gobuild, host, images, lifecycle, report, settings, teardown
 
 
