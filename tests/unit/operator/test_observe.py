@@ -9,6 +9,7 @@ from bodies import condition, job_body, pod_body, running, terminated, waiting
 from hypothesis import given
 from hypothesis import strategies as st
 from making import NAME, NAMESPACE, UID, seen
+from making import job as made_job
 from making import pod as made_pod
 from unet_operator import names
 from unet_operator.observe import claim, job, pod
@@ -209,3 +210,14 @@ def test_a_claim_is_read_with_its_modes_phase_and_end():
     assert (found.exists, found.modes, found.phase, found.deleting) == (
         True, ("ReadWriteMany",), "Bound", True,
     )  # fmt: skip
+
+
+def test_the_makers_of_other_tests_make_what_is_read():
+    ready = {
+        "conditions": [condition("Ready")],
+        "containerStatuses": [running("worker")],
+    }
+    assert pod(pod_body("worker", 2, 1, status=ready)) == made_pod("worker", 2, 1)
+    body = job_body("launcher", 3)
+    body["status"]["active"] = 1
+    assert job(body) == made_job("launcher", 3)
