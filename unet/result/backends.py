@@ -1,7 +1,7 @@
 """What runs the network on a batch of windows: OpenVINO or TensorFlow, one interface.
 
 OpenVINO is the default where it is installed: it was the faster on every processor
-measured (bench/inference.py; docs/evaluation.md has the figures).
+measured (bench/inference.py).
 """
 
 from __future__ import annotations
