@@ -74,6 +74,17 @@ def create(group: str) -> None:
             _inherit_cpuset(root, group)
 
 
+def weigh(group: str, processes: int) -> None:
+    """Gives `group` as large a share of scarce processors as so many processes have.
+
+    By default all of a cluster together gets what one busy process gets.
+    """
+    for root in hierarchies():
+        for name, of_one in (("cpu.shares", 1024), ("cpu.weight", 100)):
+            if (root / group / name).exists():
+                (root / group / name).write_text(str(of_one * processes))
+
+
 def _delegate(root: Path, group: str) -> None:
     """Hands down to `group` the controllers that its parents have."""
     folder = root

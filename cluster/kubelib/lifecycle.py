@@ -43,6 +43,7 @@ def up(cluster: Cluster, built: Built, count: int, audit: bool) -> None:
     with step("network"):
         network.create_switch(cluster)
     cgroups.create(f"{cluster.name}/{cgroups.SUPERVISORS}")
+    cgroups.weigh(cluster.name, processes=2 * count)
     with step("control plane", cluster.logs / "kube-apiserver.log"):
         controlplane.start(cluster, audit)
     with step(f"{count} nodes", processes.log_file(cluster, nodes.process_name(0))):
