@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
@@ -49,7 +49,7 @@ class Dataset(BaseModel):
 
     def case(self, case_id: str) -> Case:
         """Returns the case of that id, else raises `DataError` with the nearest one."""
-        every = {case.id: case for case in (*self.cases, *self.test_cases)}
+        every = {case.id: case for case in (*self.test_cases, *self.cases)}
         if case_id in every:
             return every[case_id]
         near = difflib.get_close_matches(case_id, every, n=1)
@@ -269,7 +269,9 @@ def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
     if [index for index, _ in numbered] != list(range(len(numbered))):
         found = f"indices {', '.join(str(i) for i, _ in numbered)}"
         raise DataError(where, found, f"number them 0 to {len(numbered) - 1}")
-    return tuple(name for _, name in numbered)
+    names = tuple(name.strip() or f"channel {index}" for index, name in numbered)
+    _require_distinct(names, where, "modality")
+    return names
 
 
 def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
@@ -279,7 +281,7 @@ def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
     if not isinstance(value, dict):
         raise DataError(where, "missing" if value is None else "not an object", remedy)
     try:
-        labels = {int(key): str(name) for key, name in value.items()}
+        labels = {int(key): str(name).strip() or f"label {key}" for key, name in value.items()}
     except ValueError:
         raise DataError(where, f"keys {', '.join(map(repr, value))}", remedy) from None
     bad = [key for key in labels if not 0 <= key <= MAX_LABEL]
@@ -288,17 +290,23 @@ def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
     labels.pop(0, None)
     if not labels:
         raise DataError(where, "nothing but background", remedy)
-    if len({_plain(name) for name in labels.values()}) != len(labels):
-        found = f"names {', '.join(map(repr, labels.values()))}"
-        raise DataError(where, found, "give every label a name of its own")
+    _require_distinct(labels.values(), where, "label")
     return dict(sorted(labels.items()))
+
+
+def _require_distinct(names: Collection[str], where: str, what: str) -> None:
+    """Names are how flags and trained models tell channels and labels apart."""
+    if len({_plain(name) for name in names}) != len(names):
+        found = f"names {', '.join(map(repr, names))}"
+        raise DataError(where, found, f"give every {what} a name of its own")
 
 
 def _refuse_duplicates(cases: tuple[Case, ...], file: Path) -> None:
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
-            raise DataError(f"{file}: training", f"case {case.id} twice", "list every case once")
+            remedy = "list every case once; file names tell cases apart"
+            raise DataError(f"{file}: training", f"case {case.id} twice", remedy)
         seen.add(case.id)
 
 

@@ -8,6 +8,7 @@ Task01 and BraTS number the same tissues differently.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Literal
 
 import numpy as np
@@ -165,6 +166,6 @@ def _known_regions(dataset: Dataset) -> dict[str, Region]:
 
 
 def _spelling(name: str) -> str:
-    """One spelling for a region's name: lower case, hyphens, British tumour."""
-    words = name.strip().casefold().replace("_", " ").replace("-", " ").split()
+    """One spelling for a region's name: lower case, hyphens, British tumour, no comma."""
+    words = re.sub(r"[-_,\s]+", " ", name.casefold()).split()
     return "-".join(words).replace("tumor", "tumour")

@@ -137,6 +137,7 @@ def test_a_byte_order_mark_is_no_error(tmp_path):
         ({"training": listed(), "modality": {}}, "modality", "not an object"),
         ({"training": listed(), "modality": {"1": "MRI"}}, "modality", "indices 1"),
         ({"training": listed(), "modality": {"MRI": "0"}}, "modality", "keys 'MRI'"),
+        ({"training": listed(), "modality": {"0": "T1", "1": "t-1"}}, "modality", "names 'T1'"),
     ],
 )
 def test_a_wrong_dataset_json_is_one_line_with_the_field(tmp_path, content, where, found):
@@ -199,6 +200,17 @@ def test_brain_tumour_labels_are_found_by_name_not_value():
     found = brain_tumour_labels(labels)
     assert (found.edema, found.non_enhancing, found.enhancing) == (2, 1, 4)
     assert brain_tumour_labels({1: "edema", 2: "other"}) is None
+
+
+def test_a_case_listed_for_testing_too_keeps_its_label(tmp_path):
+    dataset = load_dataset(write(tmp_path, training=listed(), test=["./imagesTr/a.nii.gz"]))
+    assert dataset.case("a").label == tmp_path / "labelsTr/a.nii.gz"
+
+
+def test_channels_and_labels_without_a_name_get_one(tmp_path):
+    content = {"modality": {"0": " "}, "labels": {"0": "background", "1": "", "2": "organ"}}
+    dataset = load_dataset(write(tmp_path, training=listed(), **content))
+    assert (dataset.channels, dataset.labels) == (("channel 0",), {1: "label 1", 2: "organ"})
 
 
 def test_an_unknown_case_names_the_nearest(tmp_path):

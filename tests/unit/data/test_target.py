@@ -103,3 +103,10 @@ def test_unknown_or_repeated_names_are_refused(kwargs, message):
 def test_tumour_presets_need_brain_tumour_labels():
     with pytest.raises(UsageError, match="no region 'whole-tumour'"):
         make_target(dataset({1: "liver", 2: "cancer"}), region="whole-tumour")
+
+
+def test_a_label_with_a_comma_in_its_name_is_found_by_that_name():
+    data = dataset({1: "Kidney, left", 2: "kidney_right"})
+    names = make_target(data).names
+    assert names == ("kidney-left", "kidney-right")
+    assert make_target(data, region=",".join(names)).names == names
