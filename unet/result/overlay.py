@@ -33,6 +33,10 @@ WIDTH_INCHES, DPI = 7.6, 100
 TITLE, GAP, LINE, LEGEND_INCHES = 0.26, 0.08, 0.19, 1.4  # inches
 FLAT = 0.25
 """Height of a volume as a share of its width, below which planes across it are mere strips."""
+SURROUNDINGS = 0.15
+"""Share of the volume's size round a lesion that decides what is black and what is white."""
+FOOT = 0.05
+"""Share of the grey values kept below the tissue, so that its darkest is not black as air."""
 MARGIN = 0.06
 """Of the volume kept round the body, so that the picture is not mostly air."""
 
@@ -139,8 +143,8 @@ def draw_overlay(
     orientation = geometry.orientation_of(volume.affine)
     image = geometry.to_ras(volume.array[..., 0], orientation)
     masks = [geometry.to_ras(array, orientation) for array in (prediction, truth)]
-    low, high = _grey_range(image)
-    box = _picture_box(image, *masks)
+    low, high = _grey_range(image, masks[1] if masks[1].any() else masks[0])
+    box = _picture_box(image, low, high, masks)
     grey = np.clip((geometry.crop(image, box) - low) / (high - low), 0, 1)
     masks = [geometry.crop(mask, box) for mask in masks]
     spacing = volume.spacing or (1.0, 1.0, 1.0)
@@ -269,28 +273,35 @@ def _legend(axes: Axes, words: Sequence[str], *, several: bool) -> None:
         height += LINE
 
 
-def _grey_range(image: np.ndarray) -> tuple[float, float]:
-    """Percentiles of the body: air at the low end would wash out, vessels at the high end."""
-    background = image[0, 0, 0]
-    body = image[image != background]
-    values = body[:: max(1, body.size // 200_000)] if body.size else np.zeros(1)
-    low, high = np.percentile(values, (1, 99.5))
-    low = min(float(low), float(background)) if background < low else float(low)
-    return low, float(high) if high > low else low + 1.0
+def _grey_range(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """What is black and what is white: percentiles of the tissue round the mask.
+
+    Air, scalp and bone far from it would leave its surroundings one grey, above all in CT.
+    """
+    margins = [round(SURROUNDINGS * size) for size in image.shape]
+    near = geometry.crop(image, _wider(geometry.box_of(mask > 0), image.shape, margins))
+    tissue = near[near != image[0, 0, 0]]
+    values = tissue[:: max(1, tissue.size // 200_000)] if tissue.size else np.zeros(1)
+    low, high = (float(value) for value in np.percentile(values, (1, 99.5)))
+    return (low - FOOT * (high - low), high) if high > low else (low - 1, low)
 
 
-def _picture_box(image: np.ndarray, *masks: np.ndarray) -> tuple[tuple[int, int], ...]:
+def _picture_box(
+    image: np.ndarray, low: float, high: float, masks: Sequence[np.ndarray]
+) -> geometry.Box:
     """The body and all labels, with a margin."""
-    low, high = _grey_range(image)
-    shown = image > low + 0.08 * (high - low)
+    shown = image > low + 2 * FOOT * (high - low)
     for mask in masks:
         shown |= mask > 0
     box = geometry.box_of(shown) or geometry.full_box(image.shape)
-    wide = []
-    for (first, last), size in zip(box, image.shape, strict=True):
-        margin = round(MARGIN * (last - first)) + 1
-        wide.append((max(0, first - margin), min(size, last + margin)))
-    return tuple(wide)
+    return _wider(box, image.shape, [round(MARGIN * (last - first)) + 1 for first, last in box])
+
+
+def _wider(box: geometry.Box | None, shape: geometry.Shape, margins: Sequence[int]) -> geometry.Box:
+    """The box with a margin at both ends of each axis; all of the volume where there is none."""
+    box = box or geometry.full_box(shape)
+    ends = zip(box, shape, margins, strict=True)
+    return tuple((max(0, a - more), min(size, b + more)) for (a, b), size, more in ends)
 
 
 def _smaller(content: io.BytesIO) -> bytes:
