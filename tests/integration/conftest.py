@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
+HERE = Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent / "e2e")]
 
-from cluster_fixtures import kubectl, namespace  # noqa: F401 - pytest finds them here
+from cluster_fixtures import kubectl, namespace  # noqa: F401, E402 - pytest finds them here
