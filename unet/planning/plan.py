@@ -27,11 +27,15 @@ from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
 
 DEFAULT_EPOCHS = 40  # the course's
 LARGEST_PATCH = 128**3  # nnU-Net's usual patch; more context stops paying
-LARGEST_BATCH = 8
+BATCH = 2  # without a time budget
+LARGEST_BATCH = 4
 FILTERS = 16  # of the first level; doubled at each level below
 LARGEST_FILTERS = 256
-WANTED_VIEWS = 1500  # whole cases seen within a time budget, before the grid is made coarser
-WANTED_STEPS = 1000  # within a time budget, before patches are made smaller
+# What a time budget must buy.  Many small steps beat few large ones: on the hippocampus 510
+# CPU s gave a Dice of 0.865 with batches of 8, 0.876 with 2, 0.878 with 1.
+WANTED_VIEWS = 2500  # whole cases seen, before the grid is made coarser
+WANTED_STEPS = 3000  # before patches are made smaller
+STEPS_FOR_BATCHES = 5000  # before more than one patch goes into a step
 SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
 TRAINING_SHARE = 0.85  # of a time budget; the rest prepares, validates and saves
 BASE_RATE = {"planned": 3e-3, "course": 1e-3}  # for a global batch of 8, see schedule.py
@@ -334,15 +338,15 @@ def _patch(
     config: TrainConfig, grid: Grid, means: Means, spec: Callable[[Strides], NetworkSpec]
 ) -> tuple[tuple[int, int, int], Strides, int]:
     """Patch, strides and batch: as given, else as large as memory and time allow."""
-    batch = config.batch_size or 2
-    per_step = means.voxels / means.ranks / WANTED_STEPS if means.voxels else math.inf
+    batch = config.batch_size or (1 if means.voxels else BATCH)
+    own = means.voxels / means.ranks if means.voxels else math.inf
     if config.patch_size:
         patch = config.patch_size
         strides = strides_for(patch, grid.width)
         while any(n % d for n, d in zip(patch, spec(strides).divisor, strict=True)):
             strides = strides[:-1]
         return patch, strides, batch
-    voxels = max(min(float(LARGEST_PATCH), per_step / batch), 16.0**3)
+    voxels = max(min(float(LARGEST_PATCH), own / WANTED_STEPS / batch), 16.0**3)
     patch, strides = fit_patch(grid.median, grid.width, voxels)
     while _memory(spec(strides), batch * math.prod(patch), grid, means) > means.memory:
         if voxels < 8.0**3:
@@ -354,11 +358,13 @@ def _patch(
         patch, strides = fit_patch(grid.median, grid.width, voxels)
     if config.batch_size:
         return patch, strides, batch
-    room = min(per_step, 2.0 * LARGEST_PATCH) / math.prod(patch)
-    largest = max(batch, min(LARGEST_BATCH, int(room)))
-    for batch in range(largest, 0, -1):
-        if _memory(spec(strides), batch * math.prod(patch), grid, means) <= means.memory:
-            break
+    if means.voxels:
+        room = min(own / STEPS_FOR_BATCHES, 2.0 * LARGEST_PATCH) / math.prod(patch)
+        batch = max(1, min(LARGEST_BATCH, int(room)))
+    while (
+        batch > 1 and _memory(spec(strides), batch * math.prod(patch), grid, means) > means.memory
+    ):
+        batch -= 1
     return patch, strides, batch
 
 

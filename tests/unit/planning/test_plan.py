@@ -13,7 +13,7 @@ from unet.data.target import Region, Target
 from unet.errors import MemoryShortError, UsageError
 from unet.planning.machine import Machine
 from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
-from unet.planning.plan import make_plan
+from unet.planning.plan import LARGEST_BATCH, make_plan
 
 GIB = 2**30
 TARGET = Target(regions=(Region(name="tumour", labels=(1,)),), exclusive=False)
@@ -40,10 +40,21 @@ def plan(prints, memory=16 * GIB, cores=4, bfloat16=False, ranks=1, **settings):
     return make_plan(prints, TARGET, config, machine, [c.case for c in prints.cases], ranks)
 
 
-def test_a_small_case_is_one_patch():
+def test_a_small_case_is_one_patch_with_little_cut_off_or_padded():
     made = plan(fingerprint((35, 50, 36)))
-    assert all(p >= n for p, n in zip(made.patch_size, (35, 50, 36), strict=True))
-    assert all(p - n < 16 for p, n in zip(made.patch_size, (35, 50, 36), strict=True))
+    near = [d / 2 for d in made.network.divisor]
+    assert all(
+        abs(p - n) <= most for p, n, most in zip(made.patch_size, (35, 50, 36), near, strict=True)
+    )
+
+
+def test_more_time_buys_more_steps_before_larger_batches():
+    short, long, longest = (
+        plan(fingerprint((35, 50, 36)), time_budget=60.0 * minutes) for minutes in (5, 20, 600)
+    )
+    assert short.batch_size == 1
+    assert long.epochs * long.steps_per_epoch > short.epochs * short.steps_per_epoch
+    assert longest.batch_size == LARGEST_BATCH
 
 
 def test_less_memory_gives_a_smaller_patch_and_never_exceeds_the_limit():
