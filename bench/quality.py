@@ -113,7 +113,7 @@ def draw(file: Path, name: str, points: list[Point], final: float, minutes: floa
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    from unet.config import parse_duration
+    from unet.config import TrainConfig
 
     minutes, points = train(args, folder / "run")
     results = folder / "results"
@@ -132,7 +132,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     if args.figure:
         draw(args.figure, args.data_path.name, points, summary["mean_dice"]["mean"], minutes)
     if args.peer_python:
-        budget = parse_duration(args.time_budget) / 60
+        asked = TrainConfig(data_path=args.data_path, output=folder, time_budget=args.time_budget)
+        budget = asked.time_budget / 60
         result["peer"] = peer(args, folder / "run", budget)
     return result
 
