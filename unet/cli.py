@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from unet.errors import DiskError, ExitCode, MemoryShortError, UnetError, UsageError
 from unet.run.logfmt import format_line
@@ -76,11 +76,17 @@ def usage() -> str:
     ])  # fmt: skip
 
 
-def report_error(error: UnetError) -> int:
-    """Prints the one line for people and the event for programs; returns the exit code."""
+def report_error(error: UnetError, events: TextIO | None = None) -> int:
+    """Prints the one line for people and the event for programs; returns the exit code.
+
+    Args:
+        error: what went wrong.
+        events: where the event goes, stdout by default.
+    """
     print(f"error: {error}", file=sys.stderr)
     fields = {"where": error.where, "found": error.found, "remedy": error.remedy}
-    print(format_line({"event": "error", "code": int(error.code), **fields}), flush=True)
+    line = format_line({"event": "error", "code": int(error.code), **fields})
+    print(line, file=events, flush=True)
     return int(error.code)
 
 
@@ -90,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return int(ExitCode.DONE if arguments else ExitCode.USAGE)
-    return guarded(arguments[0], lambda: _run(arguments[0], arguments[1:]))
+    # With --json nothing but the result goes to stdout.
+    events = sys.stderr if "--json" in arguments else None
+    return guarded(arguments[0], lambda: _run(arguments[0], arguments[1:]), events)
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:
@@ -101,19 +109,20 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     return int(args.run(args))
 
 
-def guarded(command: str, action: Callable[[], int]) -> int:
+def guarded(command: str, action: Callable[[], int], events: TextIO | None = None) -> int:
     """Runs a command's action; turns whatever it raises into one line and an exit code."""
     try:
         return action()
     except UnetError as error:
-        return report_error(error)
+        return report_error(error, events)
     except MemoryError as error:
         found = str(error) or "allocation failed"
-        return report_error(MemoryShortError(command, found, "lower --batch-size or --patch-size"))
+        remedy = "lower --batch-size or --patch-size"
+        return report_error(MemoryShortError(command, found, remedy), events)
     except BrokenPipeError:  # the reader of stdout has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return report_error(DiskError.from_os(error.filename or command, error))
+        return report_error(DiskError.from_os(error.filename or command, error), events)
     except KeyboardInterrupt:
         return 130

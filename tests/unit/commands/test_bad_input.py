@@ -14,6 +14,7 @@ import pytest
 import tiny
 from answers import Answer
 
+from unet.cli import main
 from unet.data.msd import load_dataset
 from unet.data.split import make_split
 from unet.errors import ExitCode
@@ -173,6 +174,30 @@ def test_training_stops_before_its_first_step_and_leaves_no_half_case(answer, da
     answer(*command).refuses(ExitCode.DATA, data / IMAGE, "truncated gzip", "--max-bad-cases 1")
     left = {path.name for path in run.iterdir()}
     assert left <= {"config.json", "quarantine.json", "log.jsonl"}
+
+
+def test_with_json_stdout_is_the_result_even_of_a_failure(data, tmp_path, capsys):
+    cut(data, IMAGE)
+    code = main(["preflight", "--data_path", str(data), "--output", str(tmp_path), "--json"])
+    said = capsys.readouterr()
+    assert (code, json.loads(said.out)["quarantined"][0]["case"]) == (ExitCode.DATA, "case_1")
+    assert "event=error code=10" in said.err
+
+
+def test_as_many_bad_cases_as_allowed_are_trained_without(answer, data, tmp_path):
+    run = tiny.make_run(data, tmp_path / "run")
+    (run / "fingerprint.json").unlink()  # of the sound data set; its plan may stay
+    cut(data, IMAGE)
+    words = ["train", "--data_path", data, "--output", run, "--threads", 1, "--epochs", 1]
+    assert answer(*words, "--max-bad-cases", 1).code == 0
+    split = json.loads((run / "split.json").read_text())
+    assert sorted(split["training"] + split["validation"]) == [
+        "case_0",
+        "case_2",
+        "case_3",
+        "case_4",
+    ]
+    assert (run / "model" / "3d_unet_decathlon.hdf5").is_file()
 
 
 def every(data, spoil):
