@@ -25,7 +25,11 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     add("--channels", metavar="NAMES", help="modalities by name, e.g. FLAIR,T1w")
     add("--region", metavar="NAMES", help="e.g. whole-tumour, or label names")
     add("--labels", metavar="1,2", help="label values, one output each")
-    add("--split", choices=("random", "course", "kfold"), help="default: random")
+    add(
+        "--split",
+        choices=("random", "course", "kfold"),
+        help="which cases validate: a random share (default), those of Intel's course, or one fold",
+    )
     add("--fold", metavar="I", help="fold held out (split kfold), from 0")
     add("--folds", metavar="N", help="number of folds (default: 5)")
     add("--validation-fraction", "--validation_fraction", metavar="X",
@@ -36,29 +40,36 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
     add("--cache", type=Path, metavar="DIR", help="prepared cases (default: OUTPUT/cache)")
 
     add = group("network; what is not given is planned")
-    add("--network", choices=("planned", "course"), help="default: planned")
+    add("--network", choices=("planned", "course"),
+        help="planned from the data (default), or that of Intel's course")  # fmt: skip
     add("--filters", metavar="N", help="feature maps of the first level (default: 16)")
     add("--upsampling", action="store_true", help="nearest up-sampling in the decoder")
-    add("--patch-size", "--patch_size", metavar="D,H,W", help="voxels")
+    add("--patch-size", "--patch_size", metavar="D,H,W",
+        help="voxels of a patch, one number for all axes, or auto")  # fmt: skip
     add("--batch-size", "--batch_size", metavar="N|auto",
         help="patches per rank and step")  # fmt: skip
-    add("--spacing", metavar="X,Y,Z", help="mm of the training grid")
+    add("--spacing", metavar="X,Y,Z",
+        help="mm of a voxel of the training grid (default: from the cases)")  # fmt: skip
     add("--precision", choices=("auto", "float32", "bfloat16"), help="default: auto, the faster")
     add("--recompute", action="store_true",
         help="compute one patch of the batch at a time: less memory, more time")  # fmt: skip
 
     add = group("training")
     add("--epochs", metavar="N", help="default: 40, or by the budget")
-    add("--steps-per-epoch", "--steps_per_epoch", metavar="N", help="planned")
+    add("--steps-per-epoch", "--steps_per_epoch", metavar="N",
+        help="so many updates of the weights (default: each case's voxels by half)")  # fmt: skip
     add("--time-budget", "--time_budget", metavar="20m",
         help="finish the run within this time, restarts included")  # fmt: skip
-    add("--learning-rate", "--learning_rate", metavar="X", help="base rate; planned")
-    add("--validate-every", "--validate_every", metavar="EPOCHS", help="planned")
+    add("--learning-rate", "--learning_rate", metavar="X",
+        help="for a global batch of 8; scaled to the real one")  # fmt: skip
+    add("--validate-every", "--validate_every", metavar="EPOCHS",
+        help="score whole volumes so often (default: ten times a run)")  # fmt: skip
     add("--threads", metavar="N", help="per rank (default: OMP_NUM_THREADS, else cores)")
 
     add = group("life of the run")
     add("--resume", choices=("auto", "never"), help="default: auto, from the newest checkpoint")
-    add("--checkpoint-minutes", "--checkpoint_minutes", metavar="N", help="default: 5")
+    add("--checkpoint-minutes", "--checkpoint_minutes", metavar="N",
+        help="also save within an epoch (default: every 5)")  # fmt: skip
     add("--attempt", metavar="N", help="fence number; older attempts stop writing")
     add("--config", type=Path, metavar="FILE", help="YAML or JSON of these settings; flags win")
 
