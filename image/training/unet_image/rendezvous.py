@@ -173,7 +173,11 @@ def listening() -> Iterator[int]:
                     server.accept()[0].close()
 
         threading.Thread(target=accept, daemon=True).start()
-        yield int(server.getsockname()[1])
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            # Closing alone would go on listening while the thread waits in accept.
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def _watch(roll: Roll, index: int, data: Path, output: Path, port: int) -> None:
