@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("build", _build, "make programs, root file system and images; cached")
     up = add("up", _up, "build what is missing and start what does not run")
     up.add_argument("--nodes", type=_node_count, help="how many (3)")
-    up.add_argument("--audit", action="store_true", help="write log/audit.log")
+    up.add_argument("--audit", action="store_true", help="write log/audit.log, until `down`")
     down = add("down", _down, "end every process, namespace and group of the cluster")
     down.add_argument("--all", action="store_true", help="all clusters of this checkout")
     add("status", _status, "what runs and what it uses; fails unless all is well")

@@ -25,7 +25,7 @@ NAMES = (
 def start(cluster: Cluster, audit: bool) -> None:
     """Starts what does not run, and returns once the API server is ready."""
     cgroups.create(f"{cluster.name}/{cgroups.CONTROL_PLANE}")
-    _restart_if_audit_changes(cluster, audit)
+    audit = _audits(cluster, audit)
     commands = {
         "etcd": _etcd(cluster),
         "relay-inside": _relay("UNIX-LISTEN:api.sock,fork,unlink-early,mode=600", _inside()),
@@ -44,14 +44,13 @@ def start(cluster: Cluster, audit: bool) -> None:
             processes.wait_for("API server ready", lambda: api.is_ready(cluster), 120, log)
 
 
-def _restart_if_audit_changes(cluster: Cluster, audit: bool) -> None:
+def _audits(cluster: Cluster, asked: bool) -> bool:
+    """Whether the API server is to write its log: once it was asked to, until `down`."""
     mark = cluster.run / "audit"
-    if mark.exists() != audit:
+    if asked and not mark.exists():
         processes.stop(cluster, "kube-apiserver")
-    if audit:
         files.write_atomic(mark, "")
-    else:
-        mark.unlink(missing_ok=True)
+    return mark.exists()
 
 
 def _inside() -> str:
