@@ -36,9 +36,7 @@ def require_root(command: str) -> None:
             "use a Linux machine, or your own cluster with KUBECONFIG",
         )
     if os.geteuid() != 0:
-        raise KubeError(
-            f"cluster/kube {command}", f"runs as uid {os.geteuid()}", "run it as root (sudo)"
-        )
+        raise KubeError(command, f"runs as uid {os.geteuid()}", "run it as root (sudo)")
 
 
 def require_build_disk(cache: Path) -> None:

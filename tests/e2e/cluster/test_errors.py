@@ -20,9 +20,7 @@ def test_another_user_is_told_to_be_root(kube: Kube):  # noqa: F811
         [*command, CHECKOUT / "cluster" / "kube", "up"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == "cluster/kube: cluster/kube up: runs as uid 65534; run it as root (sudo)\n"
-    )
+    assert done.stderr == "cluster/kube: up: runs as uid 65534; run it as root (sudo)\n"
 
 
 def test_a_taken_port_is_named(kube: Kube):  # noqa: F811
