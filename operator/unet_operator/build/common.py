@@ -15,6 +15,7 @@ Manifest = dict[str, object]
 
 GRACE_SECONDS = 120
 """Time to checkpoint after TERM; the image's UNET_GRACE_SECONDS is 20 s below it."""
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 TOLERATION_SECONDS = 30
 """How long a pod stays bound to a node that stopped answering (Kubernetes' default is 300)."""
 
@@ -159,9 +160,11 @@ def pod_template(
         template["imagePullSecrets"] = [{"name": n} for n in spec.pods.image_pull_secrets]
     if spec.pods.priority_class_name:
         template["priorityClassName"] = spec.pods.priority_class_name
-    metadata: Manifest = {"labels": context.labels(role, attempt)}
-    if spec.pods.annotations:
-        metadata["annotations"] = dict(spec.pods.annotations)
+    metadata: Manifest = {
+        "labels": context.labels(role, attempt),
+        # Whose log `kubectl logs` shows, without a remark that there are others.
+        "annotations": {DEFAULT_CONTAINER: containers[0]["name"], **spec.pods.annotations},
+    }
     return {"metadata": metadata, "spec": {**template, **extra}}
 
 
