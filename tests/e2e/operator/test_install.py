@@ -34,7 +34,9 @@ def test_chart_and_manifests_are_the_same_objects(operator: Kubectl):
 
 def test_manifests_apply_by_themselves(operator: Kubectl):
     files = [word for name in ("crd", "operator") for word in ("-f", f"{MANIFESTS}/{name}.yaml")]
-    operator("apply", "--dry-run=server", "--server-side", "--force-conflicts", *files)
+    operator.within(SYSTEM)(
+        "apply", "--dry-run=server", "--server-side", "--force-conflicts", *files
+    )
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
