@@ -9,7 +9,7 @@ VENV_PYTHON := .venv/bin/python
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi demo format
+.PHONY: help lint test unit mpi chaos demo format
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ unit: setup  ## fast tests: no cluster, no mpirun
 
 mpi: setup  ## real mpirun over ssh on loopback addresses
 	$(VENV_PYTHON) -m pytest tests/mpi
+
+chaos: setup  ## kill the training at random, 50 times over
+	$(VENV_PYTHON) -m pytest tests/chaos
 
 test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
 	@echo "== $$(date +%T) images, and the programs of the cluster"

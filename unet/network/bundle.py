@@ -105,6 +105,8 @@ def save_bundle(path: Path, about: About, weights: list[np.ndarray]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.hdf5")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(f".{path.name}.*"):  # of a writer that was killed
+            leftover.unlink(missing_ok=True)
         try:
             with h5py.File(temporary, "w") as stream:
                 keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, stream)

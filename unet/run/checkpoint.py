@@ -131,14 +131,15 @@ class Store:
 
     def clean(self) -> None:
         """Removes what killed writers left behind, and finishes what they had begun."""
-        for leftover in self.folder.glob(".writing.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         for displaced in self.folder.glob(f"{REPLACED}*"):
             final = self.folder / displaced.name.removeprefix(REPLACED)
-            if final.exists():
-                shutil.rmtree(displaced, ignore_errors=True)
-            else:
+            if not final.exists():
                 displaced.rename(final)
+        for leftover in self.folder.glob(".*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def set_aside(self, path: Path) -> None:
         """Renames a damaged checkpoint, so that it counts as one no more but is not lost."""

@@ -53,6 +53,21 @@ def test_truncated_at_any_length_it_is_told_from_a_sound_one(store, name):
         assert fault
 
 
+def test_truncated_anywhere_the_one_before_is_used_with_a_warning(store):
+    sound = store.save(position(3), ARRAYS)
+    for name in ("state.npz", "state.json", "manifest.json"):
+        for eighth in range(8):
+            newest = store.save(position(4), ARRAYS)
+            whole = (newest / name).read_bytes()
+            (newest / name).write_bytes(whole[: len(whole) * eighth // 8])
+            warnings = []
+            found = store.newest_sound(lambda path, fault, w=warnings: w.append((path, fault)))
+            assert found.path == sound
+            ((path, fault),) = warnings
+            assert (path, bool(fault)) == (newest, True)
+            assert names(store) == ["000003", "damaged.000004"]
+
+
 def test_one_flipped_bit_is_noticed(store):
     path = store.save(position(3), ARRAYS)
     content = bytearray((path / "state.npz").read_bytes())
@@ -103,6 +118,19 @@ def test_older_attempt_ends_before_it_renames_anything(store, tmp_path):
     with pytest.raises(PeerLostError):
         store.clear()
     assert names(store) == before
+
+
+def test_write_that_a_newer_attempt_clears_away_is_no_full_disk(store, tmp_path, monkeypatch):
+    plain = module.write_text
+
+    def cleared(file, text):
+        Fence(tmp_path, 2).raise_to_own()
+        Store(tmp_path, Fence(tmp_path, 2)).clean()
+        plain(file, text)
+
+    monkeypatch.setattr(module, "write_text", cleared)
+    with pytest.raises(PeerLostError, match="attempt 2 has this run"):
+        store.save(position(1), ARRAYS)
 
 
 def test_fence_is_never_lowered(tmp_path):
