@@ -95,6 +95,17 @@ def test_ranks_that_each_believe_to_be_alone_are_an_error():
         check_size(1, asked_size({"OMPI_COMM_WORLD_SIZE": "3"}))
 
 
+@pytest.mark.mpi
+def test_horovod_that_sees_one_rank_where_open_mpis_mpirun_started_three_is_refused():
+    pytest.importorskip("horovod", reason="Horovod is not installed: make setup")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PMI")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from unet.run.comm import open_comm; open_comm()"],
+        capture_output=True, text=True, env=environment | {"OMPI_COMM_WORLD_SIZE": "3"},
+    )  # fmt: skip
+    assert "UsageError: mpirun: 3 ranks were asked for but the MPI library sees 1" in done.stderr
+
+
 def test_expected_ranks_without_mpirun_are_an_error():
     with pytest.raises(UsageError, match="2 ranks were asked for"):
         open_comm(2, environment={})

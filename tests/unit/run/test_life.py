@@ -1,5 +1,6 @@
 """A whole run: stopped, damaged and resumed, it ends where the undisturbed one does."""
 
+import json
 import os
 import signal
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
+from tests.unit.run.test_board import events
 from unet.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.network.bundle import load_bundle
 from unet.run import train as module
@@ -14,6 +16,7 @@ from unet.run.comm import Solo
 from unet.run.step import Trainer
 from unet.run.threads import use_threads
 from unet.run.train import train
+from unet.run.validate import Validation, Validator
 
 use_threads(1)  # before TensorFlow's first operation in this process
 
@@ -76,6 +79,80 @@ def test_terminated_in_mid_epoch_it_resumes_to_the_same_weights(
     train(tiny.train_config(data, run), Solo())
     assert "event=resume epoch=1 step=7 from=checkpoints/000007" in capsys.readouterr().out
     assert_same(run, undisturbed)
+
+
+def test_terminated_while_it_validates_it_resumes_to_the_same_weights(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    plain, rounds = Validator.validate, []
+
+    def validate(self, trainer, before_case):
+        rounds.append(None)
+        if len(rounds) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, trainer, before_case)
+
+    monkeypatch.setattr(Validator, "validate", validate)
+    with pytest.raises(Terminated):
+        train(tiny.train_config(data, run), Solo())
+    assert "event=checkpoint epoch=1 step=8" in capsys.readouterr().out
+    train(tiny.train_config(data, run), Solo())
+    assert "event=resume epoch=1 step=8" in capsys.readouterr().out
+    assert_same(run, undisturbed)
+
+
+def test_terminated_before_the_first_step_it_ends_at_once(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run")
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(module, "prepare", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Terminated) as caught:
+        train(tiny.train_config(data, run), Solo())
+    assert caught.value.code == 143
+    assert not (run / "checkpoints").exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_every_epoch_leaves_its_figures_and_a_picture(data, tmp_path):
+    run = tiny.make_run(data, tmp_path / "run", epochs=2)
+    train(tiny.train_config(data, run), Solo())
+    epochs = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    shown = events(run / "tensorboard")[1:]
+    assert [record["epoch"] for record in epochs] == [event.step for event in shown] == [1, 2]
+    for record, event in zip(epochs, shown, strict=True):
+        values = {value.tag: value for value in event.summary.value}
+        assert values["val_dice"].simple_value == pytest.approx(record["val_dice"])
+        assert (values["overlay"].image.height, values["overlay"].image.width) == tiny.SHAPE[1::-1]
+
+
+def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run", epochs=50)
+    config = tiny.train_config(data, run, time_budget=3600.0)
+    with monkeypatch.context() as patch:
+        during_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Terminated):
+            train(config, Solo())
+    plain = module._Run._adopt
+
+    def adopt(self, checkpoint):
+        position = plain(self, checkpoint)
+        assert 0 < position.elapsed < 3600
+        return position.model_copy(update={"elapsed": 3600.0})
+
+    monkeypatch.setattr(module._Run, "_adopt", adopt)
+    train(config, Solo())
+    assert load_bundle(run).about.epoch == 1
+
+
+def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run", epochs=2)
+    scores = iter((0.9, 0.1))
+    monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
+    train(tiny.train_config(data, run), Solo())
+    assert load_bundle(run).about.validation_dice == 0.9
+    (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
+    train(tiny.train_config(data, run), Solo())
+    assert load_bundle(run).about.validation_dice is None
 
 
 def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
