@@ -1,7 +1,8 @@
 """Measures what cannot be computed: seconds of a step and peak memory, in a child process.
 
 A child, because only a fresh process has a peak of its own, and because one that needs too
-much is killed alone.
+much ends alone: its allocations fail at the limit, so that the kernel need not choose whom to
+kill (where a pod's processes are killed as one, it would choose all of them).
 """
 
 from __future__ import annotations
@@ -21,32 +22,38 @@ from unet.data.feed import PREFETCH
 from unet.data.fingerprint import Fingerprint
 from unet.errors import MemoryShortError
 from unet.planning.plan import Measured, Plan, Shape
+from unet.run.cgroup import memory_available_bytes
 from unet.run.comm import Solo
 from unet.run.heap import keep_freed_memory
 from unet.run.step import Trainer
 from unet.run.threads import use_threads
 
 STEPS = 3  # timed after one that traces and warms up
-KILLED = {-signal.SIGKILL, -signal.SIGABRT, MemoryShortError.code}
+# How an allocation that fails ends a process: by the kernel, an exception nobody catches, a
+# null pointer in a library, or an error of ours.
+SHORT = {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, MemoryShortError.code}
 PATIENCE = 300.0  # seconds a probe may take
 
 
-def measure(shape: Shape) -> Measured | None:
+def measure(shape: Shape, memory_bytes: int) -> Measured | None:
     """Runs a probe in a child process; None when it took too long.
+
+    Args:
+        memory_bytes: that it may take.
 
     Raises:
         MemoryShortError: the child was killed or found no memory.
     """
-    command = [sys.executable, "-m", "unet.run.probe", shape.model_dump_json()]
+    command = [sys.executable, "-m", "unet.run.probe", shape.model_dump_json(), str(memory_bytes)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return None
-    if done.returncode in KILLED:
-        raise MemoryShortError("planning", "a trial step was killed for lack of memory",
+    if done.returncode in SHORT:
+        raise MemoryShortError("planning", "a trial step ended for lack of memory",
                                "give this process more memory")  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"trial step: {done.stderr.strip()[-2000:]}")
+        raise RuntimeError(f"trial step, code {done.returncode}: {done.stderr.strip()[-2000:]}")
     return Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
 
 
@@ -87,7 +94,13 @@ def refine(
         precisions.append("float32")
     found: dict[str, Measured] = {}
     for precision in precisions:
-        result = measure(_trial(plan.model_copy(update={"precision": precision}).shape))
+        shape = _trial(plan.shape).model_copy(update={"precision": precision})
+        try:
+            result = measure(shape, min(plan.memory_limit_bytes, memory_available_bytes()))
+        except MemoryShortError:
+            if not found:
+                raise
+            continue  # float32 takes more; bfloat16 fits
         if result is not None:
             found[precision] = result
     if not found:
@@ -126,7 +139,9 @@ def _trial(shape: Shape) -> Shape:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]),) * 2)
     try:
         print(run(Shape.model_validate_json(sys.argv[1])).model_dump_json())
-    except MemoryShortError as error:
-        sys.exit(error.code)
+    except (MemoryShortError, MemoryError):
+        sys.exit(MemoryShortError.code)

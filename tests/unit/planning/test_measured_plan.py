@@ -66,10 +66,20 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
         precision="float32",
     )  # fmt: skip
     assert probe._trial(shape).batch_size == 4
-    found = probe.measure(probe._trial(shape))
+    found = probe.measure(probe._trial(shape), 8 * 2**30)
     assert found is not None
     assert found.step_seconds > 0
     assert found.peak_bytes > 100e6
+
+
+def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
+    shape = Shape(
+        network=NetworkSpec(channels=1, outputs=1, filters=(64, 8), strides=((2, 2, 2),)),
+        patch_size=(96, 96, 96), batch_size=2, activation="sigmoid", threads=1,
+        precision="float32",
+    )  # fmt: skip
+    with pytest.raises(MemoryShortError, match="lack of memory"):
+        probe.measure(shape, 2**30)
 
 
 def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch):
@@ -92,7 +102,7 @@ def fitting_with(monkeypatch, refine, **settings):
 def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypatch):
     taken = {"bfloat16": (1.0, 1.6), "float32": (2.0, 0.9)}  # wall, CPU seconds
 
-    def measured(shape):
+    def measured(shape, _):
         wall, cpu = taken[shape.precision]
         return Measured(step_seconds=wall, cpu_seconds=cpu, peak_bytes=10**9)
 
@@ -101,3 +111,15 @@ def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypa
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
     assert plan.precision == "bfloat16"
     assert probe.refine(plan, config(), PRINTS, CASES).precision == "float32"
+
+
+def test_float32_that_does_not_fit_leaves_bfloat16(monkeypatch):
+    def measured(shape, _):
+        if shape.precision == "float32":
+            raise MemoryShortError("planning", "killed", "more")
+        return Measured(step_seconds=1.0, cpu_seconds=1.0, peak_bytes=10**9)
+
+    monkeypatch.setattr(probe, "measure", measured)
+    has_both = this_machine().model_copy(update={"bfloat16": True})
+    plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
+    assert probe.refine(plan, config(), PRINTS, CASES).precision == "bfloat16"
