@@ -40,6 +40,7 @@ SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
 TRAINING_SHARE = 0.85  # of a time budget; the rest prepares, validates and saves
 BASE_RATE = {"planned": 3e-3, "course": 1e-3}  # for a global batch of 8, see schedule.py
 VALIDATIONS = 10  # of a run, evenly spread over its epochs
+CORES_PER_RANK = 8  # more threads of one step wait for each other
 MEMORY_SHARE = 0.85  # of the limit that a plan may fill
 
 # Priors until a probe has measured: voxels per second and core of a 16-filter network.
@@ -65,6 +66,9 @@ class Plan(BaseModel):
     ranks: int
     precision: Literal["float32", "bfloat16"]
     threads: int
+    ranks_per_node: int = Field(
+        1, description="ranks that would share this one's cores best; above 1 it is advice"
+    )
     epochs: int
     steps_per_epoch: int
     validate_every: int
@@ -233,6 +237,7 @@ def make_plan(
         ranks=ranks,
         precision=means.precision,
         threads=means.threads,
+        ranks_per_node=_ranks_per_node(means.threads, reasons),
         epochs=epochs,
         steps_per_epoch=steps,
         validate_every=config.validate_every or max(1, epochs // VALIDATIONS),
@@ -259,6 +264,17 @@ def _means(config: TrainConfig, machine: Machine, ranks: int, reasons: list[str]
     if means.voxels:
         reasons.append(f"{config.time_budget:.0f} s buy about {means.voxels / 1e6:.0f} Mvoxel")
     return means
+
+
+def _ranks_per_node(threads: int, reasons: list[str]) -> int:
+    """Ranks of at most `CORES_PER_RANK` cores that these threads would make."""
+    ranks = math.ceil(threads / CORES_PER_RANK)
+    if ranks > 1:
+        reasons.append(
+            f"{threads} cores are better shared by {ranks} ranks "
+            f"(`python -m unet launch --ranks {ranks} -- train …` on one machine)"
+        )
+    return ranks
 
 
 def _grid(

@@ -2,7 +2,7 @@
 
 import os
 
-from unet.planning.machine import this_machine, usable_cores
+from unet.planning.machine import Machine, this_machine, usable_cores, weakest
 
 
 def test_omp_num_threads_sets_the_threads():
@@ -28,3 +28,9 @@ def test_ranks_of_one_host_share_its_memory_and_cores():
     assert 1 <= shared.cores <= alone.cores
     assert usable_cores({"MPI_LOCALNRANKS": "100000"}) == 1
     assert usable_cores({"MPI_LOCALNRANKS": "2", "OMP_NUM_THREADS": "7"}) == 7
+
+
+def test_ranks_of_unlike_machines_plan_for_the_weakest_of_each_kind():
+    one = Machine(cores=8, memory_bytes=2**33, bfloat16=True)
+    other = Machine(cores=4, memory_bytes=2**34, bfloat16=False)
+    assert weakest([one, other]) == Machine(cores=4, memory_bytes=2**33, bfloat16=False)

@@ -137,6 +137,12 @@ def test_more_ranks_share_an_epoch():
     assert three.global_batch_size == 3 * three.batch_size
 
 
+def test_many_cores_are_advised_to_be_shared_by_ranks():
+    few, many = plan(fingerprint((64, 64, 64)), cores=8), plan(fingerprint((64, 64, 64)), cores=32)
+    assert (few.ranks_per_node, many.ranks_per_node) == (1, 4)
+    assert any("--ranks 4" in reason for reason in many.reasons)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.tuples(*[st.integers(1, 512)] * 3),
