@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,24 +109,46 @@ class Finished:
     peak_bytes: int
 
 
+@contextlib.contextmanager
+def limited_group(limit_bytes: int) -> Iterator[Path]:
+    """A memory control group below this process' own, such as a container has."""
+    from unet.run.cgroup import PROC, _group
+
+    own = _group(PROC, "memory")
+    if own is None:
+        raise SystemExit("no memory control group here")
+    group = own.folder / f"bench-{os.getpid()}"
+    group.mkdir()
+    try:
+        name = "memory.max" if own.unified else "memory.limit_in_bytes"
+        (group / name).write_text(str(limit_bytes))
+        yield group
+    finally:
+        group.rmdir()
+
+
 def run(
     command: Sequence[str | Path], threads: int, address_space: float | None = None,
-    extra: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None, group: Path | None = None,
 ) -> Finished:  # fmt: skip
     """Runs a command to its end.
 
     Args:
         address_space: bytes that it may map; beyond them its allocations fail.
         extra: environment variables.
+        group: control group to run it in, see `limited_group`.
 
     Returns:
         CPU seconds include the children it waited for; peak RSS is the largest process', and
         never below this process' own, which Linux hands down to what it starts.
     """
-    limit = None
-    if address_space:
-        size = int(address_space)
-        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))  # noqa: E731
+
+    def limit() -> None:
+        if address_space:
+            resource.setrlimit(resource.RLIMIT_AS, (int(address_space),) * 2)
+        if group:
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
     began = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

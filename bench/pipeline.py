@@ -26,7 +26,6 @@ sys.path.insert(0, str(ROOT))
 def measure(args: argparse.Namespace, folder: Path) -> dict:
     from unet.config import TrainConfig
     from unet.data.feed import Feed
-    from unet.planning.plan import Shape
     from unet.run.comm import Solo
     from unet.run.heap import keep_freed_memory
     from unet.run.prepare import prepare
@@ -42,11 +41,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
     )  # fmt: skip
     ready = prepare(config, Solo(), Reporter(rank=1))
     plan = ready.plan
-    shape = Shape(
-        network=plan.network, patch_size=plan.patch_size, batch_size=plan.batch_size,
-        activation=plan.target.activation, threads=plan.threads, precision=plan.precision,
-    )  # fmt: skip
-    trainer = Trainer(shape, Solo(), seed=0)
+    trainer = Trainer(plan.shape, Solo(), seed=0)
     feed = Feed(ready.cache, ready.split.training, plan.target, plan.patch_size,
                 plan.batch_size, seed=0)  # fmt: skip
     same = next(iter(feed.batches(0, 1)))

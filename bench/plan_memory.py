@@ -1,45 +1,51 @@
 """Predicted against measured peak memory of the whole planned `unet train`.
 
-    python bench/plan_memory.py [--data_path DIR …] [--minutes 20] [--epochs 1 --steps 6]
+    python bench/plan_memory.py [--data_path DIR …] [--minutes 20] [--steps 6] [--limit-gib 2]
 
 For each data set `unet train` runs with a plan for --minutes, cut short to a few steps, one
 validation and one checkpoint: everything that a full run keeps in memory is there.  plan.json
-tells the prediction, the kernel the peak RSS of the command.  Goal: within 20 %.  Without
---data_path three phantoms of unlike geometry are made.
+tells the prediction, the kernel the peak RSS of the command.  Goal: within 20 %.  With
+--limit-gib both run in a control group of that size, as in a container: a plan that does not
+fit ends with code 14 or is killed, and is no result.  Without --data_path three phantoms of
+unlike geometry are made.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from common import PYTHON, ROOT, require, run, spread
+from common import PYTHON, ROOT, limited_group, require, run, spread
 
 sys.path.insert(0, str(ROOT))
 
 PHANTOMS = ("Task01_BrainTumour", "Task04_Hippocampus", "Task06_Lung")
 
 
-def one(data: Path, folder: Path, args: argparse.Namespace) -> dict[str, object]:
+def one(
+    data: Path, folder: Path, args: argparse.Namespace, group: Path | None
+) -> dict[str, object]:
     """Trains on one data set and compares."""
     output = folder / f"run_{data.name}"
     base = [PYTHON, "-m", "unet"]
     # The plan of a real run, probe and all; the run then takes it from its folder.
     planned = [*base, "plan", "--data_path", data, "--output", output,
                "--time-budget", f"{args.minutes}m", "--threads", str(args.threads)]  # fmt: skip
-    require(run(planned, args.threads), f"plan of {data.name}")
+    require(run(planned, args.threads, group=group), f"plan of {data.name}")
     file = output / "plan.json"
     plan = json.loads(file.read_text()) | {"steps_per_epoch": args.steps, "epochs": 1}
     file.write_text(json.dumps(plan))
     train = [*base, "train", "--data_path", data, "--output", output, "--epochs", "1",
              "--threads", str(args.threads), "--validate-every", "1"]  # fmt: skip
-    done = require(run(train, args.threads), f"train on {data.name}")
+    done = require(run(train, args.threads, group=group), f"train on {data.name}")
     return {
         "data_set": data.name, "patch": plan["patch_size"], "batch": plan["batch_size"],
+        "precision": plan["precision"], "limit_gib": round(plan["memory_limit_bytes"] / 2**30, 3),
         "predicted_gib": round(plan["memory_bytes"] / 2**30, 3),
         "measured_gib": round(done.peak_bytes / 2**30, 3),
         "predicted_over_measured": round(plan["memory_bytes"] / done.peak_bytes, 3),
@@ -55,6 +61,7 @@ def main() -> None:
     add("--phantom-cases", type=int, default=8)
     add("--minutes", type=int, default=20, help="time budget of the plan (default: 20)")
     add("--steps", type=int, default=6, help="steps trained (default: 6)")
+    add("--limit-gib", type=float, help="memory of the control group (default: no group)")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -65,7 +72,9 @@ def main() -> None:
                     "--cases", str(args.phantom_cases)]  # fmt: skip
             require(run(made, args.threads), f"phantom {task}")
             sets.append(path)
-        found = [one(data, folder, args) for data in sets]
+        limit = args.limit_gib and int(args.limit_gib * 2**30)
+        with limited_group(limit) if limit else contextlib.nullcontext() as group:
+            found = [one(data, folder, args, group) for data in sets]
     ratio = spread([float(str(entry["predicted_over_measured"])) for entry in found], 3)
     print(json.dumps({"tasks": found, "predicted_over_measured": ratio}, indent=1))
 
