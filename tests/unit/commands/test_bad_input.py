@@ -170,7 +170,7 @@ def test_a_bad_case_is_named_quarantined_and_may_be_left_out(
 def test_training_stops_before_its_first_step_and_leaves_no_half_case(answer, data, tmp_path):
     cut(data, IMAGE)
     run = tmp_path / "run"
-    command = ["train", "--data_path", data, "--output", run, "--epochs", 1]
+    command = ["train", "--data_path", data, "--output", run, "--threads", 1, "--epochs", 1]
     answer(*command).refuses(ExitCode.DATA, data / IMAGE, "truncated gzip", "--max-bad-cases 1")
     left = {path.name for path in run.iterdir()}
     assert left <= {"config.json", "quarantine.json", "log.jsonl"}
@@ -258,13 +258,14 @@ def test_a_quarantine_that_takes_every_training_case_is_refused(answer, data, tm
     split = make_split(load_dataset(data), "kfold", folds=2)
     for case in split.training:
         (data / f"imagesTr/{case}.nii.gz").write_bytes(b"")
-    words = ["train", "--data_path", data, "--output", tmp_path / "run", "--split", "kfold"]
+    words = ["train", "--data_path", data, "--output", tmp_path / "run", "--threads", 1]
+    words += ["--split", "kfold"]
     said = answer(*words, "--folds", 2, "--max-bad-cases", 5)
     said.refuses(ExitCode.DATA, "no training case left", "add cases")
 
 
 def test_what_dataset_json_does_not_name_is_refused_with_what_it_does(answer, data, tmp_path):
-    words = ["train", "--data_path", data, "--output", tmp_path / "run"]
+    words = ["train", "--data_path", data, "--output", tmp_path / "run", "--threads", 1]
     usage = ExitCode.USAGE
     answer(*words, "--channels", "T1").refuses(usage, "--channels: no modality 'T1'", "MR0")
     answer(*words, "--region", "bal1").refuses(usage, "no region 'bal1'", "did you mean ball1?")
@@ -274,7 +275,8 @@ def test_what_dataset_json_does_not_name_is_refused_with_what_it_does(answer, da
 
 
 def test_a_patch_larger_than_memory_is_refused_with_both_figures(answer, data, tmp_path):
-    words = ["train", "--data_path", data, "--output", tmp_path / "run", "--patch-size", 4096]
+    words = ["train", "--data_path", data, "--output", tmp_path / "run", "--threads", 1]
+    words += ["--patch-size", 4096]
     answer(*words).refuses(
         ExitCode.MEMORY, "--patch-size: one patch of 4096x4096x4096 needs about", "give a smaller"
     )

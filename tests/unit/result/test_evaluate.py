@@ -198,7 +198,7 @@ def test_a_damaged_case_fails_after_the_others_are_done(model_file, tmp_path, ca
 def test_unknown_spacing_is_reported_in_voxels(model_file, tmp_path, capfd):
     data = make_data(tmp_path / "data", unit="unknown", affine=np.eye(4))
     assert evaluate(data, model_file, tmp_path / "out") == 0
-    assert "distances are in voxels" in capfd.readouterr().out
+    assert "distances and volumes are in voxels" in capfd.readouterr().out
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert results["summary"]["distance_unit"] == "voxels"
     assert results["cases"][0]["regions"][0]["volume_truth"] == 257
