@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from unet.data.augment import Augmentation, augmented_patch
-from unet.data.cache import Cache, Prepared
+from unet.data.cache import Cache
 from unet.data.sample import case_order, patch_rng, patch_start
 from unet.data.target import Target
 
 PREFETCH = 3  # batches made ahead: evens out the cost of rare rotations
+# Cases kept open: a memory map holds a file descriptor, of which a process often has 1,024.
+OPEN_CASES = 256
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,13 @@ class Feed:
         size: int = 1,
         augmentation: Augmentation | None = None,
     ) -> None:
-        self.cache, self.cases, self.target = cache, tuple(cases), target
+        self.cases, self.target = tuple(cases), target
         self.patch_size, self.batch_size = patch_size, batch_size
         self.seed, self.rank, self.size = seed, rank, size
         self.augmentation = augmentation or Augmentation()
         self.labels = sorted({value for region in target.regions for value in region.labels})
         self.waited = 0.0  # seconds the training loop stood still for want of a batch
-        self._open: dict[str, Prepared] = {}
+        self._open = lru_cache(OPEN_CASES)(cache.open)
 
     def batches(self, epoch: int, steps: int, first: int = 0) -> Iterator[Batch]:
         """Yields the batches of steps ``first … steps - 1`` of an epoch."""
@@ -92,9 +95,7 @@ class Feed:
         )
 
     def _patch(self, name: str, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if name not in self._open:
-            self._open[name] = self.cache.open(name)
-        prepared = self._open[name]
+        prepared = self._open(name)
         assert prepared.label is not None, "training cases have labels"
         rng = patch_rng(self.seed, epoch, index)
         start = patch_start(prepared, self.patch_size, self.labels, rng)
