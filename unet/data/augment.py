@@ -79,9 +79,9 @@ def _turned(
     rng: np.random.Generator, how: Augmentation, spacing: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Rotates and scales about the patch's centre: linear image, nearest label."""
-    # An axis much coarser than the others is not tilted: a tilted thick slice is no anatomy.
-    tilt = spacing.max() / spacing.min() < 3
-    limits = np.where(tilt | (spacing == spacing.max()), how.degrees, 0.0)
+    # A slice that is much thicker than wide, or alone, is not tilted: that is no anatomy.
+    flat = (spacing >= 3 * spacing.min()) | (np.asarray(size) == 1)
+    limits = np.where(flat.any() & ~flat, 0.0, how.degrees)
     turn = Rotation.from_euler("xyz", rng.uniform(-1, 1, 3) * limits, degrees=True).as_matrix()
     zoom = rng.uniform(*how.scale)
     matrix = (turn * spacing[None, :] / spacing[:, None]) / zoom
