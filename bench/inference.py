@@ -3,13 +3,13 @@
     python bench/inference.py --data_path DIR --saved_model RUN --peer-python PEER/bin/python
 
 PEER is an environment with torch and monai (`pip install torch monai`), never the project's.
-Each side lives in a process of its own and both take turns case by case, so that whatever
-else the machine does meets both. Measured is the processor time from a prepared volume to
-its logits; the first case of each round warms up nothing: both have run it once before.
+Each side, our two engines and the peer, is a process of its own, and they take turns case by
+case, so that whatever else the machine does meets all. Measured is the processor time from a
+prepared volume to its logits, without mirroring; a first round warms up and gives the Dice.
 The peer takes the fastest of its own settings (memory layout, windows at once, bfloat16).
 
-Prints JSON: voxels of volume per CPU second of both, their ratio with its spread over rounds,
-and both mean Dice on the prepared grid.
+Prints JSON: voxels of volume per CPU second of each, the ratio of the default engine to the
+peer and of our engines to each other, and every mean Dice on the prepared grid.
 """
 
 from __future__ import annotations
@@ -17,48 +17,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from common import PYTHON, ROOT, Worker, bars, ratios, spread
 
-HERE = Path(__file__).resolve().parent
-
-
-class Worker:
-    """A process that answers each line of JSON with one."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(HERE.parent)},
-        )  # fmt: skip
-
-    def ask(self, **request: object) -> dict:
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                return json.loads(line)
-        raise SystemExit(f"{self.process.args[1]} ended with code {self.process.wait()}")
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+OURS = ("openvino", "tensorflow")  # the default first
+PEER = "monai"
 
 
 def serve(args: argparse.Namespace) -> None:
-    """Our side: prepared volume → logits."""
+    """One of our engines: prepared volume → logits."""
+    from unet.commands.evaluate import set_threads
+
+    set_threads()
     from unet.network.bundle import load_bundle
     from unet.result.infer import Predictor, window_size
     from unet.result.window import sliding_window
 
     bundle = load_bundle(args.saved_model)
-    predictor = Predictor(bundle, backend=args.backend, overlap=args.overlap)
+    predictor = Predictor(bundle, backend=args.serve, overlap=args.overlap)
     for line in sys.stdin:
         request = json.loads(line)
         image = np.load(request["image"])
@@ -70,12 +52,15 @@ def serve(args: argparse.Namespace) -> None:
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         np.save(request["logits"], logits)
-        answer = {"cpu": cpu, "wall": wall, "engine": engine.name, "batch": engine.batch}
-        print(json.dumps(answer), flush=True)
+        notes = {"windows_at_once": engine.batch, "precision": bundle.plan.precision}
+        print(json.dumps({"cpu": cpu, "wall": wall, **notes}), flush=True)
 
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
     """Writes the network, its weights and the prepared cases where the peer can read them."""
+    from unet.commands.evaluate import set_threads
+
+    set_threads()
     from unet.data.msd import load_dataset
     from unet.data.preprocess import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label
@@ -105,85 +90,86 @@ def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
     return ids, target
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_path", type=Path, required=True)
-    parser.add_argument("--saved_model", type=Path, required=True)
-    parser.add_argument("--peer-python", required=True, help="python with torch and monai")
-    parser.add_argument("--cases", default="validation")
-    parser.add_argument("--count", type=int, default=6, help="cases, at most")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--overlap", type=float, default=0.5)
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--own-windows", action="store_true",
-                        help="ours chooses its window, as evaluate does")  # fmt: skip
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.serve:
-        serve(args)
-        return
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)
-    sys.path.insert(0, str(HERE.parent))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        ids, target = prepare(args, folder)
-        sides = {
-            "ours": Worker([sys.executable, __file__, *sys.argv[1:], "--serve"]),
-            "peer": Worker([args.peer_python, str(HERE / "inference_peer.py"), name,
-                            str(args.overlap), str(args.threads)]),
-        }  # fmt: skip
-        print(json.dumps(measure(sides, ids, folder, target, args.rounds), indent=1))
-        for side in sides.values():
-            side.close()
-
-
 def measure(
     sides: dict[str, Worker], ids: list[str], folder: Path, target: object, rounds: int
 ) -> dict:
-    from unet.result.infer import activate
-    from unet.result.metrics import dice
-
+    """Lets the sides take turns and compares them."""
     rates: dict[str, list[float]] = {side: [] for side in sides}
     walls: dict[str, list[float]] = {side: [] for side in sides}
     scores: dict[str, list[float]] = {side: [] for side in sides}
     notes: dict[str, dict] = {}
     voxels = sum(np.load(folder / f"{case}.npy", mmap_mode="r")[..., 0].size for case in ids)
     for number in range(rounds + 1):  # the first round warms up and gives the Dice
-        spent = {side: [0.0, 0.0] for side in sides}
+        spent = {side: np.zeros(2) for side in sides}
         for position, case in enumerate(ids):
-            order = list(sides) if (position + number) % 2 else list(sides)[::-1]
-            for side in order:
-                files = {"image": str(folder / f"{case}.npy"), "logits": str(folder / "out.npy")}
-                answer = sides[side].ask(**files)
-                spent[side][0] += answer.pop("cpu")
-                spent[side][1] += answer.pop("wall")
+            for side in list(sides)[:: 1 if (position + number) % 2 else -1]:
+                logits = folder / "logits.npy"
+                answer = sides[side].ask(image=str(folder / f"{case}.npy"), logits=str(logits))
+                spent[side] += answer.pop("cpu"), answer.pop("wall")
                 notes[side] = answer
                 if number == 0:
-                    probabilities = activate(np.load(folder / "out.npy"), target)
-                    masks, truth = target.decode(probabilities), folder / f"{case}_truth.npy"
-                    truth = np.load(truth)
-                    scores[side] += [
-                        dice(masks[..., r], truth[..., r]) for r in range(truth.shape[-1])
-                    ]
-        if number:
-            for side, (cpu, wall) in spent.items():
+                    truth = np.load(folder / f"{case}_truth.npy")
+                    scores[side] += region_dice(np.load(logits), truth, target)
+        for side, (cpu, wall) in spent.items():
+            if number:
                 rates[side].append(voxels / cpu)
                 walls[side].append(voxels / wall)
-    ratios = [ours / peer for ours, peer in zip(rates["ours"], rates["peer"], strict=True)]
     means = {side: float(np.mean(values)) for side, values in scores.items()}
+    first, second = OURS
     return {
         "cases": len(ids),
         "volume_voxels": voxels,
         "rounds": rounds,
-        "voxels_per_cpu_second": {s: round(statistics.median(r)) for s, r in rates.items()},
-        "voxels_per_second": {s: round(statistics.median(r)) for s, r in walls.items()},
-        "ratio": round(statistics.median(ratios), 2),
-        "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        "voxels_per_cpu_second": {side: spread(values) for side, values in rates.items()},
+        "voxels_per_second": {side: spread(values) for side, values in walls.items()},
+        "ratio": ratios(rates[first], rates[PEER]),
+        f"{first}_over_{second}": ratios(rates[first], rates[second]),
         "mean_dice": {side: round(mean, 4) for side, mean in means.items()},
-        "dice_difference": round(abs(means["ours"] - means["peer"]), 5),
+        "dice_difference": round(abs(means[first] - means[PEER]), 5),
         "settings": notes,
     }
+
+
+def region_dice(logits: np.ndarray, truth: np.ndarray, target: object) -> list[float]:
+    """Dice of each region of one case."""
+    from unet.result.infer import activate
+    from unet.result.metrics import dice
+
+    masks = target.decode(activate(logits, target))
+    return [dice(masks[..., r], truth[..., r]) for r in range(truth.shape[-1])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--data_path", type=Path, required=True)
+    add("--saved_model", type=Path, required=True)
+    add("--peer-python", required=True, help="python with torch and monai")
+    add("--cases", default="validation")
+    add("--count", type=int, default=6, help="cases, at most")
+    add("--rounds", type=int, default=3)
+    add("--overlap", type=float, default=0.5)
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    add("--own-windows", action="store_true", help="ours chooses its window, as evaluate does")
+    add("--figure", type=Path, metavar="PNG", help="draw the rates, e.g. docs/inference.png")
+    add("--serve", choices=OURS, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(args)
+        return
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        ids, target = prepare(args, folder)
+        commands = {engine: [PYTHON, __file__, *sys.argv[1:], "--serve", engine] for engine in OURS}
+        peer = [args.peer_python, str(ROOT / "bench/peers/inference.py"), name]
+        commands[PEER] = [*peer, str(args.overlap), str(args.threads)]
+        sides = {n: stack.enter_context(Worker(c, args.threads)) for n, c in commands.items()}
+        result = measure(sides, ids, folder, target, args.rounds)
+    print(json.dumps(result, indent=1))
+    if args.figure:
+        bars(args.figure, "Inference", "voxels per CPU second", result["voxels_per_cpu_second"])
 
 
 if __name__ == "__main__":
