@@ -11,6 +11,7 @@ in any order and again, and scores of another model are never mixed in.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from unet.result.metrics import RegionScore
 from unet.result.postprocess import Postprocess
 
 Use = Literal["training", "validation", "test", "unseen"]
+WORDS = ("validation", "test", "all")
 
 
 class CaseUse(BaseModel):
@@ -219,6 +221,8 @@ def select_cases(dataset: Dataset, split: Split | None, wanted: str) -> tuple[Ca
             found = f"lacks {len(missing)} of the model's {wanted} cases, {missing[0]} among them"
             remedy = "give --cases all to score the model on another data set"
             raise DataError(str(dataset.root), found, remedy)
+    elif wanted not in labelled and (near := difflib.get_close_matches(wanted, WORDS, n=1)):
+        raise UsageError("--cases", repr(wanted), f"did you mean {near[0]}?")
     else:
         ids = [dataset.case(name.strip()).id for name in wanted.split(",") if name.strip()]
         unlabelled = [case for case in ids if case not in labelled]

@@ -238,6 +238,8 @@ class TestSelection:
             select_cases(dataset, split, "test")
         with pytest.raises(DataError, match="did you mean case_"):
             select_cases(dataset, split, "case_7")
+        with pytest.raises(UsageError, match="did you mean validation"):
+            select_cases(dataset, split, "valdation")
 
     @pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
     def test_impossible_overlaps_are_a_usage_error(self, data, model_file, tmp_path, capfd, share):
