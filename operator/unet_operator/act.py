@@ -172,7 +172,7 @@ class Actor:
         try:
             found = await self._cluster.patch(JOBS, namespace, action.name, body)
         except ApiError as error:
-            # Gone, another's by now, or finished: nothing left to suspend.
+            # Gone (404), another by now or finished (422), raced (409): looked at again.
             if error.status in (404, 409, 422):
                 return
             raise

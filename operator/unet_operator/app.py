@@ -13,7 +13,7 @@ import sys
 import kopf
 
 from unet_operator import logs
-from unet_operator.run import Operator
+from unet_operator.run import CannotStart, Operator
 from unet_operator.schema import GROUP, PLURAL, VERSION
 from unet_operator.settings import Settings, from_environment
 
@@ -31,11 +31,6 @@ def registry(operator: Operator) -> kopf.OperatorRegistry:
         settings.posting.enabled = False
         # Namespaces and definitions are known; watching them would need cluster-wide rights.
         settings.scanning.disabled = True
-        await operator.start()
-
-    @kopf.on.cleanup(registry=handlers)
-    async def cleanup(**_: object) -> None:
-        await operator.close()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def event(event: dict[str, object], **_: object) -> None:
@@ -45,18 +40,27 @@ def registry(operator: Operator) -> kopf.OperatorRegistry:
 
 
 async def serve(settings: Settings) -> None:
-    """Runs until a signal, or until the lead is lost."""
+    """Runs until a signal, or until the lead is lost.
+
+    Raises:
+        CannotStart: the cluster or the port is not to be had.
+    """
     stop = asyncio.Event()
     operator = Operator(settings, stop.set)
-    await kopf.operator(
-        registry=registry(operator),
-        standalone=True,
-        # kopf would make one from the user's name, which a pod of any uid does not have.
-        identity=settings.identity,
-        clusterwide=not settings.namespace,
-        namespaces=[settings.namespace] if settings.namespace else [],
-        stop_flag=stop,
-    )
+    try:
+        # Not in kopf's start-up, which would try again what cannot succeed, for ever.
+        await operator.start()
+        await kopf.operator(
+            registry=registry(operator),
+            standalone=True,
+            # kopf would make one from the user's name, which a pod of any uid does not have.
+            identity=settings.identity,
+            clusterwide=not settings.namespace,
+            namespaces=[settings.namespace] if settings.namespace else [],
+            stop_flag=stop,
+        )
+    finally:
+        await operator.close()
 
 
 def main() -> None:
@@ -66,7 +70,10 @@ def main() -> None:
     except ValueError as fault:
         sys.exit(str(fault))
     logs.set_up(settings.log_format)
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except CannotStart as fault:
+        sys.exit(str(fault))
 
 
 if __name__ == "__main__":

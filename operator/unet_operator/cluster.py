@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
+from kubernetes.aio.config import ConfigException
 
 from unet_operator.observe import Body
 from unet_operator.schema import API_VERSION, PLURAL
@@ -352,12 +353,12 @@ async def connect(
     """Connects with the pod's service account, else with KUBECONFIG.
 
     Raises:
-        config.ConfigException: neither is there.
+        ConfigException: neither is there.
     """
     configuration = Configuration()
     try:
         config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException:
+    except ConfigException:
         await config.load_kube_config(client_configuration=configuration)
     # A failed request is for the work queue to repeat, which knows whether it still matters.
     configuration.retries = None

@@ -21,9 +21,6 @@ NAME = "unet-operator"
 DURATION, DEADLINE, PERIOD = 15.0, 10.0, 2.0
 """Seconds a Lease holds, may go unrenewed before its holder stops, and between tries: the
 values of client-go's leader election, which kube-controller-manager uses too."""
-ANSWER = 5.0
-"""Seconds a try may take.  A holder whose requests hang stops after PERIOD, ANSWER, PERIOD and
-ANSWER at most: before its Lease is up."""
 
 
 class Leader:
@@ -54,17 +51,18 @@ class Leader:
         renewed = self._clock()
         while self.leading and self._clock() < renewed + DEADLINE:
             await asyncio.sleep(PERIOD)
-            if await self.attempt():
+            if await self.attempt(renewed + DEADLINE - self._clock()):
                 renewed = self._clock()
         self.leading = False
 
-    async def attempt(self) -> bool:
+    async def attempt(self, patience: float = DEADLINE) -> bool:
         """Takes or renews the Lease; False when another replica has it or none answers."""
         try:
-            async with asyncio.timeout(ANSWER):
+            # A request that hangs must not outlast the Lease.
+            async with asyncio.timeout(patience):
                 return await self._take()
         except TimeoutError:
-            log.warning("lease: no answer within %.0f s", ANSWER)
+            log.warning("lease: no answer within %.0f s", patience)
         except ApiError as error:
             if error.status != 409:
                 log.warning("lease: %s", error)

@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from unet_operator.cluster import JOBS, PODS, TRAININGS, ApiError, Cluster, connect
+from unet_operator.cluster import (
+    JOBS,
+    PODS,
+    TRAININGS,
+    ApiError,
+    Cluster,
+    ConfigException,
+    connect,
+)
 from unet_operator.leader import Leader
 from unet_operator.metrics import Metrics
 from unet_operator.observe import Body
@@ -32,6 +40,10 @@ RESYNC = 300.0
 def utc_now() -> datetime:
     """The present time."""
     return datetime.now(UTC)
+
+
+class CannotStart(Exception):
+    """What the operator needs to begin with is not there; the message says what to do."""
 
 
 class Operator:
@@ -55,9 +67,19 @@ class Operator:
         self._queue.add(key)
 
     async def start(self) -> None:
-        """Connects and starts every part; returns at once."""
+        """Connects and starts every part; returns at once.
+
+        Raises:
+            CannotStart: no cluster is known, or the port is taken.
+        """
         settings = self._settings
-        cluster = await connect(settings.qps, settings.burst, self._metrics.count)
+        try:
+            cluster = await connect(settings.qps, settings.burst, self._metrics.count)
+        except ConfigException as error:
+            raise CannotStart(
+                f"no cluster is known: run in a pod with a service account, or set KUBECONFIG "
+                f"({error})"
+            ) from error
         self._cluster = cluster
         namespace = settings.namespace or None
         watches = [
@@ -72,12 +94,18 @@ class Operator:
             handled=lambda: self._queue.handled,
             lag=lambda: self._metrics.lag._value.get(),
         )
-        self._runner = await serve(
-            settings.port,
-            health,
-            lambda: all(watch.synced.is_set() for watch in watches),
-            self._metrics,
-        )
+        try:
+            self._runner = await serve(
+                settings.port,
+                health,
+                lambda: all(watch.synced.is_set() for watch in watches),
+                self._metrics,
+            )
+        except OSError as error:
+            raise CannotStart(
+                f"port {settings.port} for probes and metrics: {error.strerror}; set "
+                "UNET_OPERATOR_PORT"
+            ) from error
 
     async def close(self) -> None:
         """Stops every part and gives up the lead."""

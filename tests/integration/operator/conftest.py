@@ -167,7 +167,9 @@ class Ground:
         self.node.run(self.namespace, launcher)
         self.phase(name, "Training")
 
-    def end(self, name: str, role: str, code: int = 0, number: int = 1, **said: object) -> None:
+    def end(
+        self, name: str, role: str, code: int = 0, number: int = 1, said: dict | None = None
+    ) -> None:
         """A pod of that role ends."""
         (pod,) = self.placed(name, role, 1, number)
         self.node.end(self.namespace, pod, code, said)
@@ -204,7 +206,12 @@ def ground(alone: Kubectl, node: HandNode) -> Iterator[Ground]:
 @pytest.fixture(scope="module")
 def operator(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """The operator, serving the ground."""
-    found = OperatorProcess(ground.kubectl, tmp_path_factory.mktemp("operator")).start()
+    found = OperatorProcess(
+        ground.kubectl,
+        tmp_path_factory.mktemp("operator"),
+        # A machine that is busy for ten seconds must not stop it in the middle of a test.
+        settings={"UNET_OPERATOR_LEADER_ELECTION": "false"},
+    ).start()
     yield found
     assert found.process.poll() is None, "the operator did not survive"
     faults = [line for line in found.log() if line["level"] == "error"]

@@ -214,7 +214,7 @@ class ApiServer:
         if meta.get("resourceVersion", _version(old)) != _version(old):
             return _conflict(address)
         if meta.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-            return _conflict(address)
+            return _status(422, "Invalid", "metadata.uid: field is immutable")
         parts = {"status"} if address.sub == "status" else set(body) - {"status"}
         new = {**old, **{part: _merged(old.get(part), body[part]) for part in parts & set(body)}}
         new["metadata"] = {**new["metadata"], "resourceVersion": _version(old)}

@@ -102,13 +102,13 @@ async def a_merge_patch_removes_what_is_null(cluster: Cluster, namespace: str) -
     assert (await cluster.patch(CONFIG_MAPS, namespace, "shrinks", patch))["data"] == {"b": "3"}
 
 
-async def a_patch_with_another_uid_is_a_conflict(cluster: Cluster, namespace: str) -> None:
+async def a_patch_with_another_uid_is_invalid(cluster: Cluster, namespace: str) -> None:
     """Suspending never hits a namesake."""
     await cluster.create(CONFIG_MAPS, namespace, config_map(namespace, "mine", a="1"))
     other = {"metadata": {"uid": "11111111-2222-3333-4444-555555555555"}, "data": {"a": "2"}}
     with pytest.raises(ApiError) as told:
         await cluster.patch(CONFIG_MAPS, namespace, "mine", other)
-    assert told.value.status == 409
+    assert told.value.status == 422
     assert (await cluster.get(CONFIG_MAPS, namespace, "mine"))["data"] == {"a": "1"}
 
 
@@ -207,7 +207,7 @@ STATEMENTS: list[Statement] = [
     versions_grow_as_numbers,
     a_merge_patch_with_an_old_version_is_a_conflict,
     a_merge_patch_removes_what_is_null,
-    a_patch_with_another_uid_is_a_conflict,
+    a_patch_with_another_uid_is_invalid,
     a_patch_of_what_is_absent_is_not_found,
     deleting_needs_the_right_uid,
     apply_creates_updates_and_leaves_alone,
