@@ -43,6 +43,7 @@ class CourseFlags(BaseModel):
     print_model: bool = False
     data_path: Path = Path("../../data/decathlon/Task01_BrainTumour/")
     saved_model: Path = Path("./saved_model/3d_unet_decathlon.hdf5")
+    max_bad_cases: int = Field(0, ge=0)
     random_seed: int = Field(816, ge=0, lt=2**31)
 
     @property
@@ -81,6 +82,11 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
         ("data_path", Path, "folder with dataset.json (default: the course's)"),
         ("saved_model", Path, "the model file (default: ./saved_model/3d_unet_decathlon.hdf5)"),
         ("saved_model_name", Path, "the same, .hdf5 added where it is missing"),
+        (
+            "max_bad_cases",
+            int,
+            "go on without up to X damaged cases (default: 0; not the course's)",
+        ),
     )
     group(
         "training",

@@ -6,19 +6,20 @@ import argparse
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from unet.cli import guarded
 from unet.commands.evaluate import add_arguments as add_evaluation_flags
 from unet.commands.evaluate import evaluate
+from unet.commands.plan import require_data
 from unet.commands.report import make_report
 from unet.config import TrainConfig
 from unet.course.flags import SUFFIXES, CourseFlags, parse_flags
 from unet.data.atomic import write_bytes, write_text
 from unet.data.msd import Dataset, brain_tumour_labels, load_dataset, pick_channels
 from unet.data.split import Split, make_split
-from unet.errors import DiskError, MemoryShortError, UsageError
+from unet.errors import DiskError, UnetError, UsageError
 from unet.planning.machine import usable_cores
 from unet.result.evaluation import Folder
 from unet.result.postprocess import FILE as POSTPROCESS
@@ -28,6 +29,14 @@ from unet.run.quiet import import_tensorflow
 
 PREDICTIONS = Path("predictions_directory")
 LISTS = {"train.csv": "training", "validate.csv": "validation", "test.csv": "test"}
+COURSE_WORDS = {
+    "--patch-size": "--patch_height, --patch_width, --patch_depth",
+    "--batch-size": "--bz",
+    "--learning-rate": "--lr",
+    "--max-bad-cases": "--max_bad_cases",
+    "--resume never": "another --saved_model",
+    "another --output": "another folder",
+}
 EVALUATION_FLAGS = {
     "data_path", "saved_model", "intraop_threads", "interop_threads", "blocktime", "keras_api",
 }  # fmt: skip
@@ -36,13 +45,13 @@ EVALUATION_FLAGS = {
 def train_main(prog: str, argv: Sequence[str] | None = None) -> int:
     """`train.py` and `train_horovod.py`; returns the exit code.  Alone or under mpirun."""
     about = "Train the course's 3D U-Net; under mpirun all ranks train one model together."
-    return guarded(prog, lambda: _train(parse_flags(prog, about, argv)))
+    return guarded(prog, lambda: _in_course_words(_train, parse_flags(prog, about, argv)))
 
 
 def evaluate_main(prog: str, argv: Sequence[str] | None = None) -> int:
     """`evaluate_model.py`; returns the exit code."""
     about = "Score a trained model on the validation cases and save its predictions."
-    return guarded(prog, lambda: _evaluate(parse_flags(prog, about, argv)))
+    return guarded(prog, lambda: _in_course_words(_evaluate, parse_flags(prog, about, argv)))
 
 
 def train_config(flags: CourseFlags, dataset: Dataset) -> TrainConfig:
@@ -75,6 +84,7 @@ def train_config(flags: CourseFlags, dataset: Dataset) -> TrainConfig:
         learning_rate=flags.lr,
         seed=flags.random_seed,
         threads=flags.intraop_threads or usable_cores(),
+        max_bad_cases=flags.max_bad_cases,
     )
     sizes = (config.batch_size, config.patch_size)  # not part of the identity, yet asked for
     settings = f"{sorted(config.identity().items())} {sizes} {dataset.root}"
@@ -117,10 +127,12 @@ def thread_notes(flags: CourseFlags, environment: Mapping[str, str]) -> list[str
     return notes
 
 
-def in_course_words(error: MemoryShortError) -> MemoryShortError:
+def in_course_words(error: UnetError) -> UnetError:
     """The same error, naming the course's flags."""
-    where = error.where.replace("--patch-size", "--patch_height, --patch_width, --patch_depth")
-    return MemoryShortError(where.replace("--batch-size", "--bz"), error.found, error.remedy)
+    texts = [error.where, error.found, error.remedy]
+    for ours, theirs in COURSE_WORDS.items():
+        texts = [text.replace(ours, theirs) for text in texts]
+    return type(error)(*texts)
 
 
 def list_text(split: Split, use: str, dataset: Dataset) -> str:
@@ -137,19 +149,24 @@ class CourseFolder(Folder):
         self.predictions = root
 
 
+def _in_course_words(command: Callable[[CourseFlags], int], flags: CourseFlags) -> int:
+    try:
+        return command(flags)
+    except UnetError as error:
+        raise in_course_words(error) from error
+
+
 def _train(flags: CourseFlags) -> int:
     dataset = load_dataset(flags.data_path)
     config = train_config(flags, dataset)
+    require_data(config)
     import_tensorflow()
     comm = open_comm()
     if comm.rank == 0:
         _announce(flags, config, dataset)
     from unet.run.train import train
 
-    try:
-        model = train(config, comm)
-    except MemoryShortError as error:
-        raise in_course_words(error) from error
+    model = train(config, comm)
     if comm.rank == 0:
         _publish(model, flags.saved_model)
         print(f"model saved to {flags.saved_model}")

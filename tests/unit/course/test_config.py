@@ -11,10 +11,11 @@ from unet.course.run import (
     list_text,
     thread_notes,
     train_config,
+    train_main,
 )
 from unet.data.msd import Case, Dataset, load_dataset
 from unet.data.split import make_split
-from unet.errors import MemoryShortError, UsageError
+from unet.errors import DataError, DiskError, ExitCode, MemoryShortError, UsageError
 
 BRAIN = {1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}
 
@@ -116,6 +117,40 @@ def test_the_phantom_is_such_a_data_set(brains):
     assert (config.channels, config.region) == (("FLAIR",), "whole-tumour")
 
 
-def test_a_lack_of_memory_names_the_courses_flags():
+def test_errors_name_the_courses_flags():
     error = in_course_words(MemoryShortError("--patch-size and --batch-size", "too much", "less"))
     assert error.where == "--patch_height, --patch_width, --patch_depth and --bz"
+    assert error.code == ExitCode.MEMORY
+    spoilt = DataError("a.nii", "truncated", "go on without with --max-bad-cases 1")
+    assert in_course_words(spoilt).remedy == "go on without with --max_bad_cases 1"
+    full = in_course_words(DiskError("p", "full", "free space or choose another --output"))
+    assert full.remedy == "free space or choose another folder"
+
+
+def test_as_many_bad_cases_as_allowed_are_left_out():
+    assert train_config(parse(), dataset()).max_bad_cases == 0
+    assert train_config(parse("--max_bad_cases=2"), dataset()).max_bad_cases == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--data_path", "no"], 10, "no/dataset.json: no such file"),
+        (["--bz=0"], 2, "--bz: 0, but it should be"),
+        (["--number_input_channels=9"], 2, "--number_input_channels: 9, but dataset.json's"),
+        (["--saved_model=m.pb"], 2, "--saved_model: m.pb would be no HDF5 file"),
+        (["--lr=inf"], 2, "--lr: inf"),
+        (["--train_test_split=0.1"], 10, "no training case left after the split"),
+        (["--tile_width=20"], 2, "--patch_width: 20, but it should be a multiple of 16"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_leaves_nothing(
+    brains, tmp_path, monkeypatch, capsys, words, code, said
+):
+    monkeypatch.chdir(tmp_path)
+    given = words if "--data_path" in words else ["--data_path", str(brains), *words]
+    assert train_main("train.py", given) == code
+    line = capsys.readouterr().err.strip()
+    assert said in line
+    assert "\n" not in line
+    assert list(tmp_path.iterdir()) == []
