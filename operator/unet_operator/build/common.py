@@ -125,6 +125,7 @@ def pod_template(
     """A pod template; `extra` are further fields of the pod's spec."""
     spec = context.training.spec
     user, group = spec.pods.run_as_user, spec.pods.fs_group
+    own: list[Manifest] = [{"name": name, "emptyDir": {}} for name in ("home", "tmp")]
     template: Manifest = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -152,7 +153,7 @@ def pod_template(
             ),
         ],
         "containers": containers,
-        "volumes": [{"name": "home", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}, *volumes],
+        "volumes": list({str(volume["name"]): volume for volume in (*own, *volumes)}.values()),
     }
     if spec.workers.node_selector:
         template["nodeSelector"] = dict(spec.workers.node_selector)

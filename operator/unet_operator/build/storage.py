@@ -17,8 +17,13 @@ def data(context: Context, *, writable: bool = False) -> tuple[Manifest, Manifes
 
 
 def output(context: Context) -> tuple[Manifest, Manifest]:
-    """(volume, mount) of the output."""
-    return _claim("output", context.output_claim), {"name": "output", "mountPath": names.OUTPUT}
+    """(volume, mount) of the output.
+
+    One claim for data and output is one volume: not every kubelet mounts a claim twice.
+    """
+    same = context.output_claim == context.training.spec.dataset.volume.claim_name
+    name = "data" if same else "output"
+    return _claim(name, context.output_claim), {"name": name, "mountPath": names.OUTPUT}
 
 
 def shared_memory(slots: int) -> tuple[Manifest, Manifest]:

@@ -81,8 +81,34 @@ class TestEveryJob:
         assert labels[names.LABEL_MANAGED] == names.MANAGED_BY
         assert labels[names.LABEL_NAME] == NAME
 
+    def test_has_no_way_out_of_its_container(self, job):
+        spec = pod_spec(job)
+        forbidden = {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "serviceAccountName",
+                     "nodeName", "shareProcessNamespace"}  # fmt: skip
+        assert not forbidden & set(spec)
+        for box in boxes(job):
+            assert not {"command", "lifecycle", "stdin"} & set(box)
+            for port in box.get("ports", []):
+                assert "hostPort" not in port
+
+    def test_writes_only_where_something_is_mounted_for_it(self, job):
+        for box in boxes(job):
+            paths = {mount["mountPath"] for mount in box["volumeMounts"]}
+            assert {"/home", "/tmp"} <= paths
+            assert len(paths) == len(box["volumeMounts"]), "two mounts at one path"
+
+    def test_says_its_last_words_though_the_image_does_not(self, job):
+        for box in boxes(job):
+            assert box["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+    def test_has_time_to_checkpoint(self, job):
+        assert pod_spec(job)["terminationGracePeriodSeconds"] == 120
+        assert pod_spec(job)["restartPolicy"] == "Never"
+
     def test_mounts_only_volumes_that_it_has(self, job):
-        there = {volume["name"] for volume in pod_spec(job)["volumes"]}
+        names_ = [volume["name"] for volume in pod_spec(job)["volumes"]]
+        there = set(names_)
+        assert len(names_) == len(there)
         for box in boxes(job):
             assert {mount["name"] for mount in box["volumeMounts"]} <= there
 
@@ -329,3 +355,192 @@ def test_the_snapshot_of_the_spec_goes_with_the_attempt():
     made = config.config_map(context(training={"epochs": 7}), 1, 2)
     assert json.loads(made["data"]["spec.json"])["training"]["epochs"] == 7
     assert made["immutable"] is True
+
+
+def test_one_claim_for_data_and_output_is_one_volume_mounted_twice():
+    for job in all_jobs(context(dataset=SOURCE, output={"claimName": "msd"})):
+        claims = [v for v in pod_spec(job)["volumes"] if "persistentVolumeClaim" in v]
+        assert [v["persistentVolumeClaim"]["claimName"] for v in claims] == ["msd"]
+        names_ = {volume["name"] for volume in pod_spec(job)["volumes"]}
+        for box in boxes(job):
+            mounts = {m["mountPath"]: m for m in box["volumeMounts"]}
+            assert {m["name"] for m in mounts.values()} <= names_
+            if box["name"] in ("worker", "launch", "evaluate", "report"):
+                assert mounts["/data"]["readOnly"] is True
+                assert "readOnly" not in mounts["/output"]
+
+
+def test_a_folder_inside_the_volume_is_mounted_by_itself():
+    subject = context(dataset={"volume": {"claimName": "msd", "subPath": "a/b"}})
+    (mount,) = [m for m in boxes(workers(subject, 1, 2, gang=False))[0]["volumeMounts"]
+                if m["name"] == "data"]  # fmt: skip
+    assert mount["subPath"] == "a/b"
+
+
+OTHER = "99999999-7fb9-4fe8-a680-3ee57bd6ea30"
+
+
+def matches(selector, labels):
+    """Whether labels fit a selector."""
+    return selector.items() <= labels.items()
+
+
+def test_the_service_names_this_training_s_workers_and_no_others():
+    selector = network.service(training())["spec"]["selector"]
+    assert matches(selector, names.labels(NAME, UID, "worker", 7))
+    assert not matches(selector, names.labels(NAME, UID, "launcher", 7))
+    assert not matches(selector, names.labels(NAME, OTHER, "worker", 7)), "a deleted namesake's"
+    assert not matches(selector, names.labels("other", UID, "worker", 7))
+
+
+def test_the_wall_stands_around_every_pod_but_the_one_that_fetches_the_data():
+    spec = network.network_policy(training())["spec"]["podSelector"]
+    (rule,) = spec["matchExpressions"]
+    for role in ("worker", "launcher", "evaluate", "report", "stage"):
+        labels = names.labels(NAME, UID, role, 1)
+        inside = matches(spec["matchLabels"], labels) and labels[rule["key"]] not in rule["values"]
+        assert inside is (role != "stage")
+
+
+def test_worker_pods_spread_where_possible_and_only_if_asked_to():
+    assert "topologySpreadConstraints" not in pod_spec(JOBS[0])
+    subject = context(workers={"topologyKey": "kubernetes.io/hostname"})
+    (spread,) = pod_spec(workers(subject, 2, 2, gang=False))["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"]["matchLabels"] == subject.labels("worker", 2)
+
+
+def test_where_pods_may_run_is_said_to_every_pod_and_affinity_to_workers():
+    affinity = {"nodeAffinity": {"x": 1}}
+    subject = context(
+        dataset=SOURCE,
+        workers={
+            "nodeSelector": {"zone": "a"},
+            "tolerations": [{"key": "eklet", "operator": "Exists", "effect": "NoSchedule"}],
+            "affinity": affinity,
+        },
+        pods={
+            "imagePullSecrets": ["keys"],
+            "priorityClassName": "training",
+            "annotations": {"a": "b"},
+            "runAsUser": 1000,
+            "fsGroup": 2000,
+        },
+    )
+    for job in all_jobs(subject):
+        spec = pod_spec(job)
+        assert spec["nodeSelector"] == {"zone": "a"}
+        assert {"key": "eklet", "operator": "Exists", "effect": "NoSchedule"} in spec["tolerations"]
+        assert spec["imagePullSecrets"] == [{"name": "keys"}]
+        assert spec["priorityClassName"] == "training"
+        assert job["spec"]["template"]["metadata"]["annotations"]["a"] == "b"
+        security = spec["securityContext"]
+        assert (security["runAsUser"], security["runAsGroup"], security["fsGroup"]) == (
+            1000, 2000, 2000,
+        )  # fmt: skip
+        is_worker = job["metadata"]["labels"][names.LABEL_ROLE] == "worker"
+        assert spec.get("affinity") == (affinity if is_worker else None)
+
+
+def test_the_same_training_is_built_the_same_way_twice():
+    """Else an action done again would fight with itself."""
+    subject = context(
+        dataset=SOURCE,
+        pods={"env": [{"name": n, "value": "1"} for n in "ZAMB"]},
+        mpi={"env": [{"name": n, "value": "2"} for n in "QAZ"], "args": ["-a", "-b"]},
+    )
+    assert all_jobs(subject) == all_jobs(subject)
+    assert config.config_map(subject, 1, 2) == config.config_map(subject, 1, 2)
+
+
+def test_variables_of_ranks_come_in_the_order_of_their_sources_each_once():
+    subject = context(
+        pods={"env": [{"name": "B", "value": "pod"}, {"name": "A", "value": "pod"}]},
+        mpi={"env": [{"name": "C", "value": "mpi"}, {"name": "B", "value": "mpi"}]},
+    )
+    words = [word for word in launch_words(subject) if word.startswith("--genv=")]
+    variables = [word.removeprefix("--genv=").split("=", 1) for word in words]
+    order = [name for name, _ in variables]
+    assert order[-3:] == ["B", "A", "C"]
+    assert len(order) == len(set(order))
+    assert dict(variables)["B"] == "mpi"
+
+
+def test_a_value_with_every_kind_of_mark_reaches_the_rank_as_it_is():
+    nasty = "a b=c,d;e|f&g $(HOME) ${HOME} `id` 'x' \"y\" \\ \n % 大脑"
+    words = launch_words(context(mpi={"env": [{"name": "X", "value": nasty}]}))
+    assert f"--genv=X={nasty}" in words
+
+
+@pytest.mark.parametrize("cpu", ["", "many", "1e3", "-", "4Gi"])
+def test_a_cpu_that_is_no_number_of_cores_still_gives_a_thread(cpu):
+    subject = context(workers={"resources": {"limits": {"cpu": cpu}, "requests": {}}})
+    assert config.threads_per_rank(subject) >= 1
+
+
+def test_without_a_limit_the_request_says_how_many_threads():
+    subject = context(workers={"resources": {"limits": {}, "requests": {"cpu": "6"}}})
+    assert config.threads_per_rank(subject) == 6
+    bare = context(workers={"resources": {"limits": {}, "requests": {}}})
+    assert config.threads_per_rank(bare) == 1
+
+
+def test_retries_are_for_what_trying_again_may_mend():
+    for job in (stage.stage(context(dataset=SOURCE)), evaluate.evaluate(context(), 1)):
+        ignore, fail = job["spec"]["podFailurePolicy"]["rules"]
+        assert ignore["action"] == "Ignore"
+        assert ignore["onPodConditions"][0]["type"] == "DisruptionTarget"
+        assert (fail["action"], fail["onExitCodes"]["operator"]) == ("FailJob", "In")
+        assert set(fail["onExitCodes"]["values"]) == {2, 10, 11, 12, 14}
+        assert job["spec"]["backoffLimit"] > 0
+
+
+def test_rendezvous_meets_the_hosts_of_this_attempt_and_tries_what_ranks_will_need():
+    box = boxes(launcher.launcher(context(), 3, 2))[0]
+    pairs = dict(itertools.pairwise(box["args"]))
+    assert pairs["--hostfile"] == "/etc/unet/config/hostfile"
+    assert pairs["--data"] == "/data/Task01_BrainTumour"
+    assert pairs["--output"] == f"/output/{NAME}-{UID[:8]}"
+    (volume,) = [v for v in pod_spec(launcher.launcher(context(), 3, 2))["volumes"]
+                 if v["name"] == "config"]  # fmt: skip
+    assert volume["configMap"]["name"] == f"{NAME}-config-3"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (SOURCE["source"], ["--https", "https://example.org/t.tar", "--sha256", "a" * 64]),
+        (
+            {"s3": {"uri": "s3://b/p", "endpoint": "https://cos.example.org"}},
+            ["--s3", "s3://b/p", "--endpoint", "https://cos.example.org"],
+        ),
+    ],
+)
+def test_staging_is_told_whence_and_whither(source, words):
+    box = boxes(stage.stage(context(dataset={"source": source})))[0]
+    assert box["args"] == ["stage", *words, "--target", "/data/Task01_BrainTumour"]
+    assert "envFrom" not in box
+
+
+def test_a_bucket_s_region_and_a_url_with_a_dollar_are_passed_as_they_are():
+    s3 = {"uri": "s3://b/$(HOME)", "endpoint": "https://cos.example.org", "region": "ap-shanghai"}
+    box = boxes(stage.stage(context(dataset={"source": {"s3": s3}})))[0]
+    assert {"name": "AWS_REGION", "value": "ap-shanghai"} in box["env"]
+    assert "s3://b/$$(HOME)" in box["args"], "how Kubernetes spells a literal $("
+
+
+def test_a_claim_to_create_asks_for_what_the_spec_says():
+    made = storage.claim(
+        training(output={"claimName": None, "volumeClaimTemplate": {
+            "size": "5Gi", "storageClassName": "cfs", "accessMode": "ReadWriteOnce"}})
+    )  # fmt: skip
+    assert made["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "5Gi"}},
+        "storageClassName": "cfs",
+    }
+    assert made["metadata"]["labels"][names.LABEL_NAME] == NAME
+    plain = storage.claim(training(output={"claimName": None, "volumeClaimTemplate": {"size": 1}}))
+    assert "storageClassName" not in plain["spec"], (
+        "the cluster's default is another thing than none"
+    )
