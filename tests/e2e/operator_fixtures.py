@@ -293,8 +293,4 @@ def lasting(statuses: list[dict]) -> list[dict]:
         ]
         return kept
 
-    return [
-        status
-        for before, status in pairwise(statuses)
-        if rest(before) != rest(status)
-    ]
+    return [status for before, status in pairwise(statuses) if rest(before) != rest(status)]
