@@ -80,7 +80,7 @@ def _turned(
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Rotates and scales about the patch's centre: linear image, nearest label."""
     # A slice that is much thicker than wide, or alone, is not tilted: that is no anatomy.
-    flat = (spacing >= 3 * spacing.min()) | (np.asarray(size) == 1)
+    flat = (spacing >= 3 * spacing.min()) | (np.minimum(size, label.shape) == 1)
     limits = np.where(flat.any() & ~flat, 0.0, how.degrees)
     turn = Rotation.from_euler("xyz", rng.uniform(-1, 1, 3) * limits, degrees=True).as_matrix()
     zoom = rng.uniform(*how.scale)

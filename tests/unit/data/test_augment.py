@@ -61,12 +61,15 @@ def test_a_ball_stays_a_ball_of_about_its_size_whatever_the_spacing():
         assert max(volumes) < 1.4**3 * whole * 1.2
 
 
-@pytest.mark.parametrize(("size", "spacing"), [((20, 20, 1), (1, 1, 1)), ((20, 20, 6), (1, 1, 4))])
-def test_thick_and_lone_slices_are_not_tilted(size, spacing):
-    label = np.zeros((30, 30, 9), np.uint8)
-    label[:, :, 4] = 1  # one slice
+@pytest.mark.parametrize(
+    ("slices", "size", "spacing"),
+    [(9, (20, 20, 1), (1, 1, 1)), (1, (20, 20, 5), (1, 1, 1)), (9, (20, 20, 6), (1, 1, 4))],
+)
+def test_thick_and_lone_slices_are_not_tilted(slices, size, spacing):
+    label = np.zeros((30, 30, slices), np.uint8)
+    label[:, :, slices // 2] = 1  # one slice
     image = label[..., None].astype(np.float16)
-    start = (5, 5, 4 - size[2] // 2)
+    start = (5, 5, slices // 2 - size[2] // 2)
     how = Augmentation(mirror_axes=(), affine=1.0, intensity=0.0, scale=(1.0, 1.0))
     for seed in range(20):
         mask = augmented_patch(
