@@ -87,7 +87,7 @@ class _Run:
             self.peak = peak_rate(plan.learning_rate, plan.global_batch_size)
         self.position = first_position(plan, config)
         self.first_epoch = 0
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved_step = time.monotonic(), 0
         # Until they are timed:
         self.step_seconds, self.validation_seconds = plan.step_seconds, plan.epoch_seconds / 2
         self.best_weights: list[np.ndarray] | None = None
@@ -190,7 +190,8 @@ class _Run:
             self.board.add(number, curves, found.picture)
 
     def _validate(self) -> Validation:
-        if self._due(self.validation_seconds):
+        unsaved = self.position.global_step > self.saved_step
+        if unsaved and self._due(self.validation_seconds):
             self._save()
         began = time.monotonic()
         found = self.validator.validate(self.trainer, self._end_if_asked)
@@ -231,7 +232,7 @@ class _Run:
                 "checkpoint", epoch=self.position.epoch, step=self.position.global_step,
                 path=path.relative_to(self.config.output),
             )  # fmt: skip
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved_step = time.monotonic(), self.position.global_step
 
     def _load_newest(self) -> bool:
         """Takes the newest sound checkpoint, on rank 0; the others follow.  False without one."""
