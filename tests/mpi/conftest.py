@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULES = Path(__file__).parent / "modules"
 
 # As root, sshd insists on a root-owned /run/sshd; it is given one that only it sees.
 AS_ROOT = ["unshare", "--mount", "sh", "-c"]
@@ -41,19 +42,22 @@ class Cluster:
         slots: int = 1,
         options: tuple[str, ...] = (),
         under: tuple[str, ...] = (),
+        modules: bool = True,
     ) -> subprocess.Popen[str]:
         """Starts `python -m unet launch` for `command` on `hosts` addresses.
 
-        `under` is a program that starts the launcher in its turn.
+        `under` is a program that starts the launcher in its turn.  With `modules` the command
+        `train` is the stand-in among them.
         """
         words = [*under, sys.executable, "-m", "unet", "launch", "--ssh", str(self.ssh)]
         words += ["--hostfile", str(self.hostfile(hosts, slots)), *options, "--", *command]
+        path = [str(MODULES), str(ROOT)] if modules else [str(ROOT)]
         return subprocess.Popen(
             words,
             cwd=self.folder,
             env=os.environ
             | {
-                "PYTHONPATH": os.pathsep.join([str(self.folder / "modules"), str(ROOT)]),
+                "PYTHONPATH": os.pathsep.join(path),
                 "UNET_TERMINATION_LOG": str(self.folder / "termination-log"),
                 "TF_CPP_MIN_LOG_LEVEL": "3",
             },

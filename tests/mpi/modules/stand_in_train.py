@@ -1,4 +1,7 @@
-"""A `train` that steps for ever over real collectives and checkpoints by touching a file."""
+"""A `train` that steps for ever over real collectives and checkpoints by touching a file.
+
+In the mode `runs` it is the real one, several times over: see two_ranks.py.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stop.append(number))
+    if args.mode == "runs":
+        import two_ranks
+
+        return two_ranks.run(args.folder)
     if args.mode == "names":
         comm = open_comm()
         names = comm.gather_objects({"rank": comm.rank, "local": comm.local_rank})
