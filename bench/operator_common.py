@@ -1,0 +1,216 @@
+"""What the operator's benchmarks share: the API, its own metrics, the audit log."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "cluster"))
+
+from kubelib import audit, settings  # noqa: E402 - found by the line above
+
+STATE = ROOT / ".cluster"
+SYSTEM, RELEASE = "unet-system", "unet-operator"
+ACCOUNT = f"system:serviceaccount:{SYSTEM}:{RELEASE}"
+AT_ONCE = 8
+"""Connections that create in parallel."""
+COLLECTIONS = {
+    "UNetTraining": "/apis/unet.dev/v1alpha1/namespaces/{}/unettrainings",
+    "Pod": "/api/v1/namespaces/{}/pods",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
+}
+_local = threading.local()
+
+
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
+    """Runs kubectl against the throwaway cluster; ends the benchmark when it fails."""
+    command = [str(STATE / "bin/kubectl"), f"--kubeconfig={STATE / 'kubeconfig'}", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def require_cluster() -> None:
+    """Ends the benchmark with what to do when something that it needs is not there."""
+    if not (STATE / "run/audit").exists():
+        raise SystemExit("no cluster with an audit log: run `cluster/kube up --audit`")
+    if not kubectl("-n", SYSTEM, "get", "deployment", RELEASE, "--ignore-not-found"):
+        raise SystemExit("no operator in the cluster: run `make demo` once")
+
+
+def requests(since: datetime) -> list[audit.Request]:
+    """Every request to the API server since a moment."""
+    return audit.read(STATE / "log/audit.log", since)
+
+
+def ask(method: str, path: str, body: dict | None = None, *, accept: str = "*/*") -> bytes:
+    """One request over this thread's own connection: starting kubectl costs more than it asks.
+
+    Raises:
+        SystemExit: the API server refused; with its words.
+    """
+    if not hasattr(_local, "connection"):
+        pki = STATE / "pki"
+        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        _local.connection = http.client.HTTPSConnection(
+            "127.0.0.1", settings.DEFAULT_PORT, context=context
+        )
+    sent = None if body is None else json.dumps(body)
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    _local.connection.request(method, path, sent, headers)
+    response = _local.connection.getresponse()
+    content = response.read()
+    if response.status >= 300:
+        raise SystemExit(f"{method} {path}: {content[:500].decode()}")
+    return content
+
+
+def create(objects: Sequence[dict]) -> None:
+    """Creates objects, some at once."""
+
+    def one(item: dict) -> None:
+        ask("POST", COLLECTIONS[item["kind"]].format(item["metadata"]["namespace"]), item)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(one, objects))
+
+
+@contextmanager
+def namespace(name: str, claims: Iterable[str] = ()) -> Iterator[None]:
+    """A namespace with shared claims, empty at the start and gone at the end."""
+    kubectl("delete", "namespace", name, "--ignore-not-found")
+    kubectl("create", "namespace", name)
+    create([claim(item, name) for item in claims])
+    try:
+        yield
+    finally:
+        kubectl("delete", "namespace", name)
+
+
+def claim(name: str, where: str) -> dict:
+    """A claim that several nodes can write."""
+    return {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": where},
+        "spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "shared",
+                 "resources": {"requests": {"storage": "1Gi"}}},
+    }  # fmt: skip
+
+
+def training(name: str, where: str, **spec: object) -> dict:
+    """A training; `spec` adds to or replaces what every one needs."""
+    return {
+        "apiVersion": "unet.dev/v1alpha1", "kind": "UNetTraining",
+        "metadata": {"name": name, "namespace": where},
+        "spec": {
+            "dataset": {"task": "Task01_BrainTumour", "volume": {"claimName": "msd"},
+                        "channels": ["FLAIR"], "region": "whole-tumour"},
+            "output": {"claimName": "results"},
+            **spec,
+        },
+    }  # fmt: skip
+
+
+def operator_pod() -> str:
+    """The name of the operator's pod."""
+    return listed("Pod", SYSTEM, f"labelSelector=app.kubernetes.io/instance={RELEASE}")[0]["name"]
+
+
+def restart() -> None:
+    """Replaces the operator's pod and waits for the new one."""
+    kubectl("-n", SYSTEM, "rollout", "restart", f"deployment/{RELEASE}")
+    kubectl("-n", SYSTEM, "rollout", "status", f"deployment/{RELEASE}", "--timeout=180s")
+    selector = f"app.kubernetes.io/instance={RELEASE}"
+    kubectl("-n", SYSTEM, "wait", "pod", "-l", selector, "--for=jsonpath={.status.phase}=Running")
+    while len(kubectl("-n", SYSTEM, "get", "pods", "-l", selector, "-o", "name").split()) > 1:
+        time.sleep(0.5)
+
+
+def listed(kind: str, where: str, query: str) -> list[dict]:
+    """The metadata of the objects of a kind in a namespace that a query selects."""
+    accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    path = f"{COLLECTIONS[kind].format(where)}?{query}"
+    return [item["metadata"] for item in json.loads(ask("GET", path, accept=accept))["items"]]
+
+
+def metrics(pod: str) -> dict[str, float]:
+    """What an operator's pod says of itself at /metrics, by series."""
+    path = f"/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics"
+    lines = ask("GET", path).decode().splitlines()
+    pairs = (re.fullmatch(r"([^#].*) ([0-9.e+-]+|NaN)", line) for line in lines)
+    return {pair[1]: float(pair[2]) for pair in pairs if pair}
+
+
+def trainings_in(phase: str) -> int:
+    """How many trainings the operator counts in a phase."""
+    return int(metrics(operator_pod()).get(f'unet_trainings{{phase="{phase}"}}', 0))
+
+
+@dataclass
+class Meter:
+    """Samples the operator's memory and CPU time once a second while the block runs."""
+
+    rss: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def __enter__(self) -> Meter:
+        self._pod = operator_pod()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._sample()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._sample()
+
+    def _run(self) -> None:
+        while not self._stop.wait(1):
+            self._sample()
+
+    def _sample(self) -> None:
+        found = metrics(self._pod)
+        self.rss.append(found["process_resident_memory_bytes"])
+        self.cpu.append(found["process_cpu_seconds_total"])
+
+    def result(self) -> dict[str, float]:
+        """Memory at its peak and at the end, in MiB; CPU seconds spent."""
+        return {
+            "peak_mib": round(max(self.rss) / 2**20, 1),
+            "last_mib": round(self.rss[-1] / 2**20, 1),
+            "cpu_seconds": round(self.cpu[-1] - self.cpu[0], 2),
+        }
+
+
+def wait_until(what: str, condition: Callable[[], object], seconds: float) -> float:
+    """Waits for `condition()`; returns the seconds that it took."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise SystemExit(f"not after {seconds:.0f} s: {what}")
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def fake_nodes(count: int) -> None:
+    """Has the cluster pretend to so many nodes more."""
+    subprocess.run([ROOT / "cluster/kube", "fake-nodes", str(count)], check=True,
+                   stdout=sys.stderr, env=os.environ)  # fmt: skip

@@ -1,0 +1,154 @@
+"""From apply to mpiexec starting, and what a whole training asks of the API server.
+
+    python bench/operator_life.py [--rounds 5]
+
+Images are on the nodes, two workers go to two nodes.  The times are those of the audit log
+and of the launcher's log, whose first line comes right before mpiexec.  The operator's own
+share is the time in which everything waits for it: from apply to the workers' Job, and from
+the last worker's binding to a node to the launcher's Job.  The rest is Kubernetes starting
+pods and rendezvous meeting the workers.  The last round runs to its end and is counted.
+
+Needs the throwaway cluster (`cluster/kube up --audit`) and the operator in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import operator_common as common
+from common import bars, spread
+from kubelib.audit import Request
+from operator_common import ACCOUNT, kubectl, training, wait_until
+
+NAMESPACE = "bench-operator"
+IMAGE = "unet-operator/training:dev"
+SPEC = {
+    "training": {"epochs": 3, "batchSize": 2, "patchSize": "32,32,32", "precision": "float32",
+                 "validationFraction": 0.25,
+                 "extraArgs": ["--steps-per-epoch", "4", "--filters", "8"]},
+    "workers": {"replicas": 2, "topologyKey": "kubernetes.io/hostname",
+                "resources": {"requests": {"cpu": "100m", "memory": "1Gi"},
+                              "limits": {"cpu": "1", "memory": "2Gi"}}},
+    "evaluation": {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "2Gi"}}},
+}  # fmt: skip
+
+
+def files_pod() -> dict:
+    """A pod that fills the data claim."""
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "files", "namespace": NAMESPACE},
+        "spec": {
+            "restartPolicy": "Never", "securityContext": {"runAsUser": 65532},
+            "containers": [{
+                "name": "files", "image": IMAGE,
+                "args": ["phantom", "--output", "/data/Task01_BrainTumour", "--cases", "8"],
+                "volumeMounts": [{"name": "msd", "mountPath": "/data"},
+                                 {"name": "home", "mountPath": "/home"}],
+            }],
+            "volumes": [{"name": "msd", "persistentVolumeClaim": {"claimName": "msd"}},
+                        {"name": "home", "emptyDir": {}}],
+        },
+    }  # fmt: skip
+
+
+def start(name: str) -> dict[str, float]:
+    """Applies a training, waits until mpiexec starts; seconds of each part."""
+    began = datetime.now(UTC)
+    common.create([training(name, NAMESPACE, **SPEC)])
+    log = ("-n", NAMESPACE, "logs", f"job/{name}-launcher-1", "-c", "launch", "--timestamps")
+    wait_until("mpiexec starts", lambda: "mpirun" in _try(*log), 300)
+    first = _try(*log).splitlines()[0].split()[0]
+    mpiexec = datetime.fromisoformat(f"{first[:26]}+00:00")
+    asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
+
+    def when(condition: Callable[[Request], bool]) -> datetime:
+        return max(r.time for r in asked if condition(r))
+
+    apply = when(lambda r: r.resource == "unettrainings" and r.verb == "create")
+    workers = when(lambda r: r.resource == "jobs" and r.name == f"{name}-worker-1"
+                   and r.verb == "create")  # fmt: skip
+    launcher = when(lambda r: r.resource == "jobs" and r.name == f"{name}-launcher-1"
+                    and r.verb == "create")  # fmt: skip
+    bound = when(lambda r: r.resource == "pods/binding" and r.name.startswith(f"{name}-worker-1-"))
+    return {
+        "until_mpiexec": (mpiexec - apply).total_seconds(),
+        "operator": (workers - apply).total_seconds() + (launcher - bound).total_seconds(),
+        "until_workers_job": (workers - apply).total_seconds(),
+        "until_workers_have_nodes": (bound - apply).total_seconds(),
+        "until_launcher_job": (launcher - apply).total_seconds(),
+    }
+
+
+def _try(*arguments: str) -> str:
+    """kubectl's output, empty while there is none to be had."""
+    try:
+        return kubectl(*arguments)
+    except SystemExit:
+        return ""
+
+
+def finish(name: str, began: datetime) -> dict:
+    """Waits for a training's end; what the operator asked of the API server for it."""
+    phase = ("-n", NAMESPACE, "get", "unettraining", name, "-o", "jsonpath={.status.phase}")
+    wait_until("it ends", lambda: kubectl(*phase) in ("Succeeded", "Failed"), 600)
+    if kubectl(*phase) != "Succeeded":
+        raise SystemExit(kubectl("-n", NAMESPACE, "describe", "unettraining", name))
+    time.sleep(3)  # its last events
+    asked = [r for r in common.requests(began) if r.user == ACCOUNT and r.namespace == NAMESPACE]
+    written = Counter(f"{r.verb} {r.resource}" for r in asked if r.writes)
+    apart = ("create events", "patch unettrainings/status")
+    return {
+        "seconds": round((datetime.now(UTC) - began).total_seconds()),
+        "child_writes": sum(n for what, n in written.items() if what not in apart),
+        "status_patches_with_progress": written["patch unettrainings/status"],
+        "events": written["create events"],
+        "writes": dict(written),
+        "reads": dict(Counter(f"{r.verb} {r.resource}" for r in asked if not r.writes)),
+    }
+
+
+def measure(args: argparse.Namespace) -> dict:
+    """See the module."""
+    rounds = []
+    with common.namespace(NAMESPACE, ("msd", "results")):
+        common.create([files_pod()])
+        kubectl("-n", NAMESPACE, "wait", "pod/files", "--timeout=180s",
+                "--for=jsonpath={.status.phase}=Succeeded")  # fmt: skip
+        for number in range(args.rounds):
+            name, began = f"life-{number}", datetime.now(UTC)
+            rounds.append(start(name))
+            if number < args.rounds - 1:
+                kubectl("-n", NAMESPACE, "delete", "unettraining", name)
+                kubectl("-n", NAMESPACE, "wait", "pod", "-l", f"unet.dev/training={name}",
+                        "--for=delete", "--timeout=180s")  # fmt: skip
+        life = finish(name, began)
+    return {
+        "rounds": args.rounds,
+        "seconds": {key: spread([r[key] for r in rounds]) for key in rounds[0]},
+        "life": life,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--figure", type=Path, metavar="PNG")
+    args = parser.parse_args()
+    common.require_cluster()
+    result = measure(args)
+    print(json.dumps(result, indent=1))
+    if args.figure:
+        named = {key.replace("_", " "): value for key, value in result["seconds"].items()}
+        bars(args.figure, "From apply to mpiexec", "seconds", named)
+
+
+if __name__ == "__main__":
+    main()
