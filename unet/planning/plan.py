@@ -41,7 +41,8 @@ TRAINING_SHARE = 0.85  # of a time budget; the rest prepares, validates and save
 BASE_RATE = {"planned": 3e-3, "course": 1e-3}  # for a global batch of 8, see schedule.py
 VALIDATIONS = 10  # of a run, evenly spread over its epochs
 CORES_PER_RANK = 8  # more threads of one step wait for each other
-MEMORY_SHARE = 0.85  # of the limit that a plan may fill
+MEMORY_SHARE = 0.85  # of the limit that a plan may fill by estimate
+LARGEST_SHARE = 0.95  # and once it was measured
 
 # Priors until a probe has measured: voxels per second and core of a 16-filter network.
 PRIOR_RATE = {"float32": 0.25e6, "bfloat16": 0.8e6}

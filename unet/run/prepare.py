@@ -24,7 +24,7 @@ from unet.data.split import Split, make_split, save_split
 from unet.data.target import Target, make_target
 from unet.errors import DataError, MemoryShortError, UsageError
 from unet.planning.machine import Machine, this_machine, weakest
-from unet.planning.plan import MEMORY_SHARE, Plan, make_plan
+from unet.planning.plan import LARGEST_SHARE, MEMORY_SHARE, Plan, make_plan
 from unet.run.comm import Comm
 from unet.run.fence import Fence
 from unet.run.folder import make_folder, write_file
@@ -35,7 +35,6 @@ from unet.run.resume import adapted, require_same_settings
 Told = TypeVar("Told", bound=BaseModel)
 
 PLANNING_ROUNDS = 4
-LARGEST_SHARE = 0.95  # of the memory limit that a measured plan may need
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ def _fitting_plan(
         plan = plan.model_copy(update={"memory_limit_bytes": machine.memory_bytes})
         planned_for = min(allowed, plan.memory_bytes / MEMORY_SHARE)
         try:
-            measured = refine(plan, config, fingerprint, training)
+            measured = refine(plan, config, fingerprint)
         except MemoryShortError:
             allowed = 0.7 * planned_for
             continue

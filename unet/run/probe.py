@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from unet.config import TrainConfig
 from unet.data.feed import PREFETCH
 from unet.data.fingerprint import Fingerprint
 from unet.errors import MemoryShortError
-from unet.planning.plan import Measured, Plan, Shape
+from unet.planning.plan import LARGEST_SHARE, Measured, Plan, Shape
 from unet.run.cgroup import memory_available_bytes
 from unet.run.comm import Solo
 from unet.run.heap import keep_freed_memory
@@ -77,9 +76,7 @@ def run(shape: Shape) -> Measured:
     return Measured(step_seconds=min(wall[1:]), cpu_seconds=min(cpu[1:]), peak_bytes=peak)
 
 
-def refine(
-    plan: Plan, config: TrainConfig, fingerprint: Fingerprint, training: Sequence[str]
-) -> Plan:
+def refine(plan: Plan, config: TrainConfig, fingerprint: Fingerprint) -> Plan:
     """Replaces the plan's priors for time and memory by measured values.
 
     Of float32 and bfloat16 the one that takes less CPU time is chosen, where the CPU has the
@@ -106,9 +103,11 @@ def refine(
     if not found:
         reason = f"not measured: a trial step took longer than {PATIENCE:.0f} s"
         return plan.model_copy(update={"reasons": (*plan.reasons, reason)})
-    best = min(found, key=lambda name: found[name].cpu_seconds)
+    host, room = host_bytes(plan, fingerprint), LARGEST_SHARE * plan.memory_limit_bytes
+    fitting = [name for name in found if found[name].peak_bytes + host <= room]
+    best = min(fitting or found, key=lambda name: found[name].cpu_seconds)
     step = found[best].step_seconds * plan.batch_size / _trial(plan.shape).batch_size
-    memory = found[best].peak_bytes + host_bytes(plan, fingerprint, training)
+    memory = found[best].peak_bytes + host
     reasons = (
         *plan.reasons,
         *(
@@ -123,7 +122,7 @@ def refine(
     })  # fmt: skip
 
 
-def host_bytes(plan: Plan, fingerprint: Fingerprint, training: Sequence[str]) -> float:
+def host_bytes(plan: Plan, fingerprint: Fingerprint) -> float:
     """Memory of batches made ahead and of the largest volume during validation."""
     voxels = plan.batch_size * math.prod(plan.patch_size)
     batches = (PREFETCH + 1) * voxels * (4 * plan.network.channels + plan.network.outputs)

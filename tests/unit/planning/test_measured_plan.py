@@ -110,16 +110,19 @@ def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypa
     has_both = this_machine().model_copy(update={"bfloat16": True})
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
     assert plan.precision == "bfloat16"
-    assert probe.refine(plan, config(), PRINTS, CASES).precision == "float32"
+    assert probe.refine(plan, config(), PRINTS).precision == "float32"
 
 
-def test_float32_that_does_not_fit_leaves_bfloat16(monkeypatch):
+@pytest.mark.parametrize("killed", [True, False])
+def test_float32_that_does_not_fit_leaves_bfloat16_however_fast_it_is(monkeypatch, killed):
     def measured(shape, _):
-        if shape.precision == "float32":
+        if shape.precision == "bfloat16":
+            return Measured(step_seconds=1.0, cpu_seconds=1.0, peak_bytes=10**9)
+        if killed:
             raise MemoryShortError("planning", "killed", "more")
-        return Measured(step_seconds=1.0, cpu_seconds=1.0, peak_bytes=10**9)
+        return Measured(step_seconds=0.5, cpu_seconds=0.5, peak_bytes=this_machine().memory_bytes)
 
     monkeypatch.setattr(probe, "measure", measured)
     has_both = this_machine().model_copy(update={"bfloat16": True})
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
-    assert probe.refine(plan, config(), PRINTS, CASES).precision == "bfloat16"
+    assert probe.refine(plan, config(), PRINTS).precision == "bfloat16"
