@@ -19,7 +19,7 @@ from .settings import Cluster
 def main(arguments: list[str]) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed or not healthy, 2 usage."""
     options = _parser().parse_args(arguments)
-    cluster = Cluster(options.name, options.port)
+    cluster = Cluster(options.name, options.port or Cluster(options.name).last_port())
     try:
         host.require_root(options.command)
         return options.run(cluster, options)
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         default=settings.DEFAULT_NAME,
         help="unet-SOMETHING for a second cluster beside the first",
     )
-    parser.add_argument("--port", type=int, default=settings.DEFAULT_PORT, help="API, on loopback")
+    parser.add_argument(
+        "--port", type=int, help=f"of the API on loopback ({settings.DEFAULT_PORT})"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, run: object, text: str) -> argparse.ArgumentParser:

@@ -72,6 +72,9 @@ def require_possible(cluster: Cluster, count: int) -> None:
     host.node_memory(count)
     if not processes.pid(cluster, "relay-outside"):
         host.require_port(cluster.port)
+    elif cluster.port != cluster.last_port():
+        found = f"listens on port {cluster.last_port()}, not {cluster.port}"
+        raise KubeError(f"cluster {cluster.name}", found, "run `down` first")
 
 
 def _claim(cluster: Cluster, count: int) -> None:
@@ -79,6 +82,7 @@ def _claim(cluster: Cluster, count: int) -> None:
     network.made_mount_point(teardown.NETNS_RECORD)
     files.write_atomic(teardown.owner_file(cluster), str(cluster.state))
     files.write_atomic(cluster.run / "nodes", str(count))
+    files.write_atomic(cluster.run / "port", str(cluster.port))
 
 
 def on_each(count: int, action: Callable[[int], None]) -> None:

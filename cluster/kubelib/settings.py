@@ -132,6 +132,13 @@ class Cluster:
         """What node `index` keeps on disk."""
         return self.state / "nodes" / str(index)
 
+    def last_port(self) -> int:
+        """The API port of the last `up`; the usual one when there is no cluster."""
+        try:
+            return int((self.run / "port").read_text())
+        except FileNotFoundError:
+            return DEFAULT_PORT
+
     def wanted_nodes(self) -> int:
         """How many nodes the last `up` asked for; 0 when there is no cluster."""
         try:

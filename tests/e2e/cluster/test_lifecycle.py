@@ -152,6 +152,16 @@ def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, running: Kub
     assert "runs, but not from here; run `down` first" in done.stderr
 
 
+def test_the_port_is_remembered_and_cannot_change_meanwhile(kube: Kube, running: Kubectl):
+    status = subprocess.run(
+        [kube.folder / "kube", "--name", NAME, "status"], capture_output=True, check=False
+    )
+    assert status.returncode == 0
+    done = Kube(kube.port + 1).run("up")
+    assert done.returncode == 1
+    assert f"listens on port {kube.port}, not {kube.port + 1}; run `down` first" in done.stderr
+
+
 def test_another_number_of_nodes_is_refused(kube: Kube, running: Kubectl):
     done = kube.run("up", "--nodes", "1")
     assert done.returncode == 1
