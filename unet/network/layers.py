@@ -15,7 +15,7 @@ class InstanceNorm(keras.layers.Layer):
 
     Instance norm is batch norm of one sample, so training gives each sample, folded to
     ``[1, D*H*W, 1, C]``, to TensorFlow's fused batch-norm kernel (docs/benchmarks.md has the
-    gain).  Inference writes it out as mean, square and rsqrt, which every exporter
+    gain).  Inference writes it out as mean, square and root, which every exporter
     understands; Keras' GroupNormalization is 5 to 9 times slower once exported.
 
     Statistics are float32 whatever the compute type.  Nothing depends on the other samples
@@ -60,12 +60,14 @@ class InstanceNorm(keras.layers.Layer):
         return tf.reshape(tf.concat(samples, 0), tf.shape(inputs))
 
     def _written_out(self, inputs: tf.Tensor) -> tf.Tensor:
+        # In this very form OpenVINO takes the whole layer for its one kernel (MVN), which
+        # saves an eighth of the processor time of a network; see tests/unit/result.
         wide = tf.cast(inputs, tf.float32)
-        mean = tf.reduce_mean(wide, [1, 2, 3], keepdims=True)
-        variance = tf.reduce_mean(tf.math.squared_difference(wide, mean), [1, 2, 3], keepdims=True)
-        factor = tf.convert_to_tensor(self.scale) * tf.math.rsqrt(variance + self.epsilon)
-        shift = tf.convert_to_tensor(self.offset) - mean * factor
-        return inputs * tf.cast(factor, inputs.dtype) + tf.cast(shift, inputs.dtype)
+        centred = wide - tf.reduce_mean(wide, [1, 2, 3], keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
+        unit = centred / tf.sqrt(variance + self.epsilon)
+        scale, offset = tf.convert_to_tensor(self.scale), tf.convert_to_tensor(self.offset)
+        return tf.cast(unit * scale + offset, inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""

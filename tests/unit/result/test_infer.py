@@ -7,6 +7,7 @@ from unet.data.target import Target
 from unet.data.volume import Volume
 from unet.errors import UsageError
 from unet.network.bundle import load_bundle, save_bundle
+from unet.network.layers import InstanceNorm
 from unet.network.model import NetworkSpec
 from unet.result import backends
 from unet.result.backends import windows_at_once
@@ -30,6 +31,14 @@ def test_both_engines_give_the_same_probabilities(tmp_path, normalisation):
     ]
     assert answers[0].shape == (*SHAPE, 1)
     np.testing.assert_allclose(*answers, atol=1e-4)
+
+
+def test_openvino_takes_an_instance_norm_for_one_kernel(bundle):
+    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
+    kinds = [node.get_type_name() for node in graph.get_ordered_ops()]
+    norms = sum(isinstance(layer, InstanceNorm) for layer in bundle.model().layers)
+    assert kinds.count("MVN") == norms > 0
+    assert "ReduceMean" not in kinds
 
 
 def test_the_answer_does_not_depend_on_how_the_file_is_turned(bundle):
