@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cluster_fixtures import claim
+from cluster_fixtures import claim, restricted_pod
 
 pytestmark = pytest.mark.integration
 
@@ -31,14 +31,9 @@ def told(ground, name: str, kind: str, reason: str, *words: str) -> dict:
     return status
 
 
-def gone(ground, name: str) -> None:
-    """Deletes a training and waits for its Jobs to follow."""
-    ground.kubectl("delete", "unettraining", name, "--timeout=60s")
-    mine = f"unet.dev/training={name}"
-    ground.kubectl.wait_until(
-        f"what {name} owned is gone",
-        lambda: not ground.kubectl.get("jobs,pods,services,configmaps", "-l", mine)["items"],
-    )
+def drop(ground, name: str) -> None:
+    """Deletes a training; what it owned follows by itself."""
+    ground.kubectl("delete", "unettraining", name, "--wait=false")
 
 
 def test_a_claim_that_is_not_there_and_then_comes(ground, operator):
@@ -51,7 +46,7 @@ def test_a_claim_that_is_not_there_and_then_comes(ground, operator):
     assert not ground.kubectl.get("jobs", "-l", "unet.dev/training=noclaim")["items"]
     ground.kubectl.apply(claim("absent", shared=True))
     ground.until("noclaim", "Accepted", "Accepted")
-    gone(ground, "noclaim")
+    drop(ground, "noclaim")
 
 
 def test_a_claim_of_one_node_with_several_workers(ground, operator):
@@ -62,7 +57,7 @@ def test_a_claim_of_one_node_with_several_workers(ground, operator):
         "spec.output.claimName", "ReadWriteOnce", "workers.replicas is 2", "CFS",
     )  # fmt: skip
     assert status["phase"] == "Pending"
-    gone(ground, "rwo")
+    drop(ground, "rwo")
 
 
 def test_an_image_that_cannot_be_pulled(ground, operator):
@@ -72,7 +67,7 @@ def test_an_image_that_cannot_be_pulled(ground, operator):
         "unet.local/nobody:9", "spec.image", "pods.imagePullSecrets",
     )  # fmt: skip
     assert status["phase"] == "Starting"
-    gone(ground, "noimage")
+    drop(ground, "noimage")
 
 
 def test_workers_that_fit_nowhere(ground, operator):
@@ -84,7 +79,7 @@ def test_workers_that_fit_nowhere(ground, operator):
     )  # fmt: skip
     assert status["phase"] == "Starting"
     assert status["workers"] == "0/2"
-    gone(ground, "huge")
+    drop(ground, "huge")
 
 
 def test_a_quota_without_room_for_jobs(ground, operator):
@@ -108,7 +103,7 @@ def test_a_quota_without_room_for_jobs(ground, operator):
     ground.kubectl.wait_until(
         "the next try is let through", lambda: ground.kubectl.exists("job", "nojobs-worker-1"), 120
     )
-    gone(ground, "nojobs")
+    drop(ground, "nojobs")
 
 
 def test_a_quota_without_room_for_pods(ground, operator):
@@ -130,7 +125,7 @@ def test_a_quota_without_room_for_pods(ground, operator):
     )  # fmt: skip
     ground.kubectl("delete", "resourcequota", "nopods")
     ground.placed("nopods", "worker", 2)
-    gone(ground, "nopods")
+    drop(ground, "nopods")
 
 
 def test_pods_that_a_policy_of_the_cluster_denies(ground, operator):
@@ -165,12 +160,7 @@ def test_pods_that_a_policy_of_the_cluster_denies(ground, operator):
             },
         },
     }
-    probe = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "probe"},
-        "spec": {"containers": [{"name": "a", "image": "a"}]},
-    }
+    probe = restricted_pod("probe", "true")
     ground.kubectl.apply(policy, binding)
     try:
         ground.kubectl.wait_until("the policy denies", lambda: _denied(ground, probe))
@@ -179,7 +169,7 @@ def test_pods_that_a_policy_of_the_cluster_denies(ground, operator):
     finally:
         ground.kubectl("delete", "validatingadmissionpolicybinding", name)
         ground.kubectl("delete", "validatingadmissionpolicy", name)
-    gone(ground, "denied")
+    drop(ground, "denied")
 
 
 def _denied(ground, probe: dict) -> bool:
@@ -231,11 +221,7 @@ def test_an_object_of_another_owner_under_our_name(ground, operator, kind):
     for part in ("spec", "data"):
         assert after.get(part) == before.get(part)
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
-    ground.kubectl("delete", kind, name)
-    ground.kubectl.wait_until(
-        "then it is made", lambda: ground.kubectl.exists("job", f"{training}-worker-1"), 120
-    )
-    gone(ground, training)
+    drop(ground, training)
 
 
 def test_a_claim_of_another_under_the_name_of_ours(ground, operator):
@@ -247,7 +233,7 @@ def test_a_claim_of_another_under_the_name_of_ours(ground, operator):
         "PersistentVolumeClaim mine-output", "spec.output.claimName",
     )  # fmt: skip
     assert not ground.kubectl.get("jobs", "-l", "unet.dev/training=mine")["items"]
-    gone(ground, "mine")
+    drop(ground, "mine")
 
 
 def test_requests_above_their_limits(ground, operator):
@@ -257,23 +243,14 @@ def test_requests_above_their_limits(ground, operator):
         ground, "above", "WorkersReady", "Rejected",
         "Job above-worker-1", "must be less than or equal to memory limit",
     )  # fmt: skip
-    gone(ground, "above")
+    drop(ground, "above")
 
 
 def test_an_affinity_that_is_none(ground, operator):
     wrong = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": "all"}}
     ground.apply("skewed", workers={"affinity": {"nodeAffinity": wrong}})
     told(ground, "skewed", "WorkersReady", "Rejected", "Job skewed-worker-1", "nodeSelectorTerms")
-    gone(ground, "skewed")
-
-
-def test_the_longest_name_gets_its_pods(ground, operator):
-    name = "a" * 46
-    ground.apply(name, evaluation={"round": 999, "parallelism": 101})
-    ground.to_training(name)
-    ground.end(name, "launcher", 0)
-    ground.placed(name, "evaluate", 101, 999)
-    gone(ground, name)
+    drop(ground, "skewed")
 
 
 def test_a_wrong_channel_name_ends_it_with_the_launcher_s_own_words(ground, operator):
@@ -300,8 +277,8 @@ def test_a_wrong_channel_name_ends_it_with_the_launcher_s_own_words(ground, oper
     ground.until("after", "Accepted", "ClaimNotFound")
     assert not ground.kubectl.get("jobs", "-l", "unet.dev/training=channel")["items"]
     assert ground.status("channel")["attempt"] == 1
-    gone(ground, "channel")
-    gone(ground, "after")
+    drop(ground, "channel")
+    drop(ground, "after")
 
 
 def test_what_stands_in_the_way_is_not_asked_after_all_the_time(ground, operator):
@@ -320,4 +297,4 @@ def test_what_stands_in_the_way_is_not_asked_after_all_the_time(ground, operator
     assert operator.metric(reads[0], **reads[1]) - first <= 10
     body = ground.kubectl.get("unettraining", "still")
     assert body["metadata"]["resourceVersion"] == version
-    gone(ground, "still")
+    drop(ground, "still")

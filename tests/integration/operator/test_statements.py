@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from cluster_fixtures import BUSYBOX, Kubectl
 from hand_node import Api, HandNode
 from making import training
 from statements import STATEMENTS
-from unet_operator import observe
+from unet_operator import names, observe
 from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
 from unet_operator.build.common import Context
 from unet_operator.build.workers import workers
@@ -89,6 +89,28 @@ def test_what_is_built_is_valid_and_passes_pod_security(kubectl, namespace, chan
         "create", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-",
         stdin=text,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda subject: workers(subject, 9999, 512, gang=False),
+        lambda subject: launcher.launcher(subject, 9999, 512),
+        lambda subject: evaluate.evaluate(subject, 999),
+        lambda subject: evaluate.report(subject, 999),
+        lambda subject: network.service(subject.training),
+        lambda subject: ssh.secret(subject.training, 9999),
+        lambda subject: config.config_map(subject, 9999, 512),
+    ],
+    ids=["workers", "launcher", "shards", "report", "service", "keys", "configuration"],
+)
+def test_the_longest_name_makes_valid_children_in_the_last_attempt_and_round(namespace, make):
+    """The API server checks the host name of an Indexed Job's last pod."""
+    subject = training(**{**FULL, "pods": {}})
+    meta = subject.meta.model_copy(update={"name": "a" * names.MAX_NAME})
+    body = make(Context(replace(subject, meta=meta), BUSYBOX))
+    body["metadata"]["namespace"] = namespace.namespace
+    namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 
 
 def test_the_gang_is_valid_where_the_api_is_on(api: Api, namespace: Kubectl):
