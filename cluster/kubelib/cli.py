@@ -129,6 +129,7 @@ def _down(cluster: Cluster, options: argparse.Namespace) -> int:
 
 
 def _status(cluster: Cluster, _options: argparse.Namespace) -> int:
+    teardown.require_owned(cluster)
     return 0 if status.show(cluster) else 1
 
 

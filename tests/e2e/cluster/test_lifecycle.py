@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,7 +18,8 @@ from cluster_fixtures import BUSYBOX, CHECKOUT, Kubectl, claim, restricted_pod
 
 pytestmark = pytest.mark.e2e
 
-NAME = "unet-test"
+# Of this checkout alone: another one may run its tests on the same machine.
+NAME = f"unet-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"
 STATE = CHECKOUT / ".cluster" / NAME
 
 
@@ -136,7 +138,7 @@ def test_another_checkout_is_told_who_runs_the_cluster(
 ):
     other = tmp_path / "checkout" / "cluster"
     shutil.copytree(CHECKOUT / "cluster", other)
-    for command in ("up", "down"):
+    for command in ("up", "down", "status"):
         done = Kube(kube.port, other).run(command)
         assert done.returncode == 1
         assert f"runs from {STATE}" in done.stderr
