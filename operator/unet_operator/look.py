@@ -110,7 +110,7 @@ class Looker:
             )  # fmt: skip
             return memory.log
         found = read_log(text, status.training)
-        memory.log = LogReading(found.progress, found.plan or memory.log.plan, found.exits)
+        memory.log = LogReading(found.progress, found.plan or memory.log.plan)
         return memory.log
 
     async def _warnings(

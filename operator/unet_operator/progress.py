@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
@@ -72,8 +72,6 @@ class LogReading:
 
     progress: TrainingProgress | None = None
     plan: Plan | None = None
-    exits: tuple[tuple[int, int, str], ...] = field(default=())
-    """(rank, code, cause) of each rank that ended."""
 
 
 def termination(text: str) -> Termination:
@@ -106,7 +104,6 @@ def read_log(text: str, before: TrainingProgress | None = None) -> LogReading:
     found: dict[str, object] = before.model_dump(exclude_none=True) if before else {}
     fresh = False
     plan: Plan | None = None
-    exits: list[tuple[int, int, str]] = []
     for line in text.splitlines():
         pairs = logfmt(line)
         if "epoch" in pairs and "event" not in pairs:
@@ -125,12 +122,8 @@ def read_log(text: str, before: TrainingProgress | None = None) -> LogReading:
             if epoch is not None:
                 found["checkpoint_epoch"] = epoch
                 fresh = True
-        elif pairs.get("event") == "exit":
-            rank, code = _int(pairs.get("rank")), _int(pairs.get("code"))
-            if rank is not None and code is not None:
-                exits.append((rank, code, pairs.get("cause", "")))
     progress = TrainingProgress.model_validate(found) if fresh else None
-    return LogReading(progress=progress, plan=plan, exits=tuple(exits))
+    return LogReading(progress=progress, plan=plan)
 
 
 def _epoch(pairs: dict[str, str]) -> dict[str, object]:
