@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cluster_fixtures import CHECKOUT, Kubectl, claim
+from cluster_fixtures import CHECKOUT, Kubectl, KubectlError, claim
 from hand_node import Api, HandNode
 from operator_process import OperatorProcess, chart_rights
 
@@ -183,8 +183,18 @@ def ground_in(kubectl: Kubectl, node: HandNode, name: str) -> Ground:
     )
     inside = kubectl.within(name)
     inside.wait_until("the namespace is set up", lambda: inside.exists("serviceaccount", "default"))
+    inside.wait_until("a definition just made serves watches", lambda: _serves(inside))
     inside.apply(*chart_rights(name), claim("msd", shared=True), claim("results", shared=True))
     return Ground(inside, node)
+
+
+def _serves(kubectl: Kubectl) -> bool:
+    """Whether trainings are served from the API server's cache; until then it answers 429."""
+    try:
+        kubectl("get", "--raw", "/apis/unet.dev/v1alpha1/unettrainings?resourceVersion=0")
+    except KubectlError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
