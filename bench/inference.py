@@ -52,7 +52,7 @@ def serve(args: argparse.Namespace) -> None:
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         np.save(request["logits"], logits)
-        notes = {"windows_at_once": engine.batch, "precision": bundle.plan.precision}
+        notes = {"windows_at_once": engine.batch, "precision": engine.precision}
         print(json.dumps({"cpu": cpu, "wall": wall, **notes}), flush=True)
 
 

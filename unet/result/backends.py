@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import Literal, Protocol
+import time
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import keras
 import numpy as np
@@ -16,8 +17,17 @@ import tensorflow as tf
 
 from unet.errors import UsageError
 
+if TYPE_CHECKING:
+    import openvino
+
 EngineName = Literal["openvino", "tensorflow"]
 BackendName = Literal["auto", "openvino", "tensorflow"]
+Precision = Literal["float32", "bfloat16"]
+HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
+GAIN = 0.8
+"""Share of float32's time that bfloat16 must stay below: noise must not decide."""
+TRIES = 3
+"""Windows that each precision is timed on; the first of them is slower, so the least counts."""
 
 WIDE_TENSORS = {"openvino": 4.2, "tensorflow": 8.0}
 """Full-resolution tensors of the first level's width alive at the peak of one window.
@@ -30,6 +40,8 @@ class Backend(Protocol):
     """Runs a network on windows."""
 
     name: str
+    precision: Precision
+    """What its convolutions compute in."""
     batch: int
     """Windows it takes at once without exceeding the memory or idling a thread."""
 
@@ -43,8 +55,8 @@ class TensorFlowBackend:
 
     name = "tensorflow"
 
-    def __init__(self, model: keras.Model, batch: int = 1) -> None:
-        self.batch = batch
+    def __init__(self, model: keras.Model, batch: int, precision: Precision) -> None:
+        self.batch, self.precision = batch, precision
         self._run = tf.function(
             lambda windows: model(windows, training=False), reduce_retracing=True
         )
@@ -65,19 +77,20 @@ class OpenVinoBackend:
 
     def __init__(
         self, model: keras.Model, window: tuple[int, int, int], *, threads: int, batch: int,
-        bfloat16: bool = False,
+        precision: Precision | None = None,
     ) -> None:  # fmt: skip
         import openvino
 
         graph = to_openvino(model, window)
         self.batch = batch
+        self.precision = precision or faster_precision(graph)
         compiled = openvino.Core().compile_model(
             graph,
             "CPU",
             {
                 "INFERENCE_NUM_THREADS": threads,
                 "NUM_STREAMS": batch,
-                "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+                "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             },
         )
         self._requests = [compiled.create_infer_request() for _ in range(batch)]
@@ -93,8 +106,30 @@ class OpenVinoBackend:
         return np.concatenate([request.get_output_tensor(0).data for request in requests])
 
 
-def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> object:
-    """Converts a network for windows of one size, batch 1: an `openvino.Model`."""
+def faster_precision(graph: openvino.Model) -> Precision:
+    """The precision that takes this processor less time, found by running a few windows.
+
+    A processor that has bfloat16 need not be faster in it: with avx512_bf16 one took half of
+    float32's time, another half as much again.
+    """
+    import openvino
+
+    window = np.random.default_rng(0).normal(size=graph.input(0).shape).astype(np.float32)
+    spent = {}
+    for precision, hint in HINTS.items():
+        how = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint}
+        request = openvino.Core().compile_model(graph, "CPU", how).create_infer_request()
+        tries = []
+        for _ in range(TRIES):
+            began = time.process_time()
+            request.infer({0: window})
+            tries.append(time.process_time() - began)
+        spent[precision] = min(tries)
+    return "bfloat16" if spent["bfloat16"] < GAIN * spent["float32"] else "float32"
+
+
+def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> openvino.Model:
+    """Converts a network for windows of one size, batch 1."""
     import openvino
 
     shape = (1, *window, model.input_shape[-1])
@@ -128,23 +163,23 @@ def make_backend(
     filters: int,
     threads: int,
     memory_bytes: int,
-    bfloat16: bool = False,
+    precision: Precision | None = None,
 ) -> Backend:
     """Makes an engine that takes as many windows at once as threads and memory allow.
 
     Args:
         name: which one.
-        model: [N, d, h, w, C] → logits [N, d, h, w, K].
+        model: [N, d, h, w, C] → logits [N, d, h, w, K]; for OpenVINO in float32.
         window: size of the windows in voxels.
         filters: feature maps at full resolution, for the estimate of memory.
         threads: to run with.
         memory_bytes: that may be taken now.
-        bfloat16: whether OpenVINO computes in bfloat16; TensorFlow follows the model.
+        precision: that TensorFlow's model has; that OpenVINO takes, the faster if None.
     """
     batch = windows_at_once(name, window, filters, threads, memory_bytes)
     if name == "openvino":
-        return OpenVinoBackend(model, window, threads=threads, batch=batch, bfloat16=bfloat16)
-    return TensorFlowBackend(model, batch)
+        return OpenVinoBackend(model, window, threads=threads, batch=batch, precision=precision)
+    return TensorFlowBackend(model, batch, precision or "float32")
 
 
 def windows_at_once(

@@ -101,7 +101,7 @@ class Evaluator:
         result = CaseResult(
             case=case.id, settings=self.settings.digest, shape=label.shape, spacing=spacing,
             regions=tuple(scores), candidates=candidates,
-            seconds=round(time.monotonic() - began, 3), backend=self.predictor.engine,
+            seconds=round(time.monotonic() - began, 3), backend=self.predictor.ran,
         )  # fmt: skip
         maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)
@@ -138,7 +138,6 @@ def make_settings(
         mirror=bool(predictor.mirror_axes),
         postprocess=postprocess,
         tolerances=TOLERANCES,
-        precision=bundle.plan.precision,
     )
 
 

@@ -57,7 +57,6 @@ class Settings(BaseModel):
     mirror: bool
     postprocess: Postprocess
     tolerances: tuple[float, ...]
-    precision: str
 
     @property
     def digest(self) -> str:
@@ -85,6 +84,7 @@ class CaseResult(BaseModel):
     """Dice by region and post-processing rule."""
     seconds: float
     backend: str
+    """Engine and precision."""
 
     @property
     def dice(self) -> float:

@@ -14,7 +14,13 @@ from unet.data.volume import Volume
 from unet.network.bundle import Bundle
 from unet.network.model import NetworkSpec, build_network
 from unet.planning.machine import Machine, this_machine
-from unet.result.backends import Backend, BackendName, choose_backend, make_backend
+from unet.result.backends import (
+    Backend,
+    BackendName,
+    Precision,
+    choose_backend,
+    make_backend,
+)
 from unet.result.window import sliding_window
 from unet.run.cgroup import memory_available_bytes
 
@@ -53,15 +59,18 @@ class Predictor:
         self.engine = choose_backend(backend)
         self._machine = machine or this_machine()
         self._backends: dict[tuple[int, int, int], Backend] = {}
+        # TensorFlow computes as it was trained; OpenVINO finds out once which is faster.
+        self._precision: Precision | None = "float32"
+        if self._machine.bfloat16:
+            trained = bundle.plan.precision
+            self._precision = trained if self.engine == "tensorflow" else None
 
     def backend(self, window: tuple[int, int, int]) -> Backend:
         """The engine for windows of one size, compiled at first use."""
         if window not in self._backends:
             network = self.bundle.plan.network
-            # A model trained in bfloat16 runs in it where the processor can, else in float32.
-            bfloat16 = self.bundle.plan.precision == "bfloat16" and self._machine.bfloat16
-            policy = "bfloat16" if bfloat16 and self.engine == "tensorflow" else "float32"
-            model = build_network(network, policy, window)
+            of_model = self._precision if self.engine == "tensorflow" else None
+            model = build_network(network, of_model or "float32", window)
             model.set_weights(self.bundle.weights)
             self._backends[window] = make_backend(
                 self.engine,
@@ -70,9 +79,15 @@ class Predictor:
                 filters=network.filters[0],
                 threads=self._machine.cores,
                 memory_bytes=memory_available_bytes(),
-                bfloat16=bfloat16,
+                precision=self._precision,
             )
+            self._precision = self._backends[window].precision
         return self._backends[window]
+
+    @property
+    def ran(self) -> str:
+        """Engine and precision that predicted."""
+        return f"{self.engine} in {self._precision}"
 
     def probabilities(self, volume: Volume, case: str = "") -> np.ndarray:
         """Predicts one case.

@@ -265,8 +265,7 @@ def _how(results: Results) -> str:
         "Windows": f"Gaussian weights, overlap {settings.window_overlap:g}, "
         + ("mirrored" if settings.mirror else "not mirrored"),
         "Post-processing": str(settings.postprocess),
-        "Engine": ", ".join(sorted({case.backend for case in results.cases}))
-        + f", {settings.precision}",
+        "Engine": ", ".join(sorted({case.backend for case in results.cases})),
         "Time": f"{np.mean([case.seconds for case in results.cases]):.1f} s a case",
     }
     listed = "".join(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from balls import AFFINE, SHAPE, make_about, some_weights
@@ -9,6 +11,7 @@ from unet.errors import UsageError
 from unet.network.bundle import load_bundle, save_bundle
 from unet.network.layers import InstanceNorm
 from unet.network.model import NetworkSpec
+from unet.planning.machine import Machine, this_machine
 from unet.result import backends
 from unet.result.backends import windows_at_once
 from unet.result.infer import Predictor, activate, window_size
@@ -74,6 +77,42 @@ def test_a_named_engine_that_is_not_installed_is_an_error_and_auto_falls_back(mo
     with pytest.raises(UsageError, match="not installed"):
         backends.choose_backend("openvino")
     assert backends.choose_backend("auto") == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.5, "bfloat16"), (0.9, "float32"), (1.5, "float32")]
+)
+def test_bfloat16_is_taken_only_where_it_is_clearly_faster(bundle, monkeypatch, seconds, expected):
+    # A clock on which float32 takes 1 s a window and bfloat16 `seconds`.
+    steps = [0.0, 1.0] * backends.TRIES + [0.0, seconds] * backends.TRIES
+    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
+    monkeypatch.setattr(backends.time, "process_time", lambda: steps.pop(0))
+    assert backends.faster_precision(graph) == expected
+
+
+def test_a_processor_without_bfloat16_computes_in_float32(bundle):
+    machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=False)
+    trained = bundle.plan.model_copy(update={"precision": "bfloat16"})
+    other = replace(bundle, about=bundle.about.model_copy(update={"plan": trained}))
+    for engine in ("openvino", "tensorflow"):
+        predictor = Predictor(other, backend=engine, machine=machine)
+        predictor.probabilities(volume())
+        assert predictor.ran == f"{engine} in float32"
+
+
+@pytest.mark.skipif(not this_machine().bfloat16, reason="this processor has no bfloat16")
+def test_both_precisions_give_nearly_the_same_probabilities(bundle):
+    windows = np.random.default_rng(0).normal(size=(2, 16, 16, 16, 1)).astype(np.float32)
+    answers = []
+    for precision in ("float32", "bfloat16"):
+        engine = backends.make_backend(
+            "openvino", bundle.model(), (16, 16, 16), filters=4, threads=1,
+            memory_bytes=1 << 30, precision=precision,
+        )  # fmt: skip
+        assert engine.precision == precision
+        answers.append(activate(engine(windows[:1]), bundle.target))
+    np.testing.assert_allclose(*answers, atol=0.05)
+    assert not np.array_equal(*answers)
 
 
 @pytest.mark.parametrize(("memory", "expected"), [(1 << 40, 4), (1, 1), (1000 << 20, 2)])

@@ -43,7 +43,6 @@ def make_results(dices, *, spacing=(1.0, 1.0, 1.0), training=(), regions=("a <b>
         dataset="Balls & co",
         selection="validation", cases=uses, regions=regions, channels=("FLAIR",),
         window_overlap=0.5, mirror=False, postprocess=Postprocess(), tolerances=(1.0, 2.0),
-        precision="float32",
     )  # fmt: skip
     return Results(settings=settings, summary=summarise(settings, cases), cases=tuple(cases))
 
