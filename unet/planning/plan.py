@@ -18,7 +18,7 @@ from unet.config import TrainConfig
 from unet.data.fingerprint import Fingerprint, make_recipe, target_spacing
 from unet.data.preprocess import Recipe
 from unet.data.target import Target
-from unet.errors import MemoryShortError
+from unet.errors import MemoryShortError, UsageError
 from unet.network.model import NetworkSpec, course_spec
 from unet.planning.course import course_size, course_steps
 from unet.planning.machine import Machine
@@ -362,6 +362,9 @@ def _patch(
         strides = strides_for(patch, grid.width)
         while any(n % d for n, d in zip(patch, spec(strides).divisor, strict=True)):
             strides = strides[:-1]
+        if not strides:
+            given = ",".join(map(str, patch))
+            raise UsageError("--patch-size", f"{given} cannot be halved", "give multiples of 8")
         return patch, strides, batch
     voxels = max(min(float(LARGEST_PATCH), own / WANTED_STEPS / batch), 16.0**3)
     patch, strides = fit_patch(grid.median, grid.width, voxels)

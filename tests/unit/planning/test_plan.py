@@ -48,6 +48,11 @@ def test_a_small_case_is_one_patch_with_little_cut_off_or_padded():
     )
 
 
+def test_a_given_patch_that_cannot_be_halved_is_refused():
+    with pytest.raises(UsageError, match="17,17,17 cannot be halved"):
+        plan(fingerprint((64, 64, 64)), patch_size=(17, 17, 17))
+
+
 def test_more_time_buys_more_steps_before_larger_batches():
     short, long, longest = (
         plan(fingerprint((35, 50, 36)), time_budget=60.0 * minutes) for minutes in (5, 20, 600)
