@@ -19,7 +19,13 @@ from unet.config import TrainConfig
 from unet.data.cache import Cache
 from unet.data.fingerprint import Fingerprint, compute_fingerprint
 from unet.data.msd import Dataset, load_dataset, pick_channels
-from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
+from unet.data.preflight import (
+    QUARANTINE_FILE,
+    Preflight,
+    merge,
+    run_preflight,
+    save_quarantine,
+)
 from unet.data.split import Split, make_split, save_split
 from unet.data.target import Target, make_target
 from unet.errors import DataError, MemoryShortError, UsageError
@@ -153,7 +159,7 @@ def _read_all(
     config: TrainConfig, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
 ) -> tuple[Fingerprint, frozenset[str]]:
     """Preflight and fingerprint in one pass, sharded over ranks."""
-    saved = _told(comm, Fingerprint, lambda: _read_fingerprint(config.output, dataset, channels))
+    saved = _told(comm, Fingerprint, lambda: _read_fingerprint(config, dataset, channels))
     if saved is not None:
         known = {case.case for case in saved.cases}
         return saved, frozenset(case.id for case in dataset.cases) - known
@@ -171,17 +177,40 @@ def _read_all(
     return compute_fingerprint(dataset, sound, channels, known=whole.facts), whole.bad_cases
 
 
-def _read_fingerprint(run: Path, dataset: Dataset, channels: Sequence[int]) -> Fingerprint | None:
-    """The run's fingerprint, if it has one of this data set and these channels."""
-    file = run / "fingerprint.json"
+def _read_fingerprint(
+    config: TrainConfig, dataset: Dataset, channels: Sequence[int]
+) -> Fingerprint | None:
+    """The run's fingerprint, if it has one of this data set and these channels.
+
+    Raises:
+        DataError: the file is damaged.
+        UsageError: cases have come or gone since, and the run is to go on: its split would
+            mix training and validation cases.
+    """
+    file, quarantine = config.output / "fingerprint.json", config.output / QUARANTINE_FILE
     if not file.is_file():
         return None
     try:
         found = Fingerprint.model_validate_json(file.read_text())
+        damaged = (
+            Preflight.model_validate_json(quarantine.read_text()).bad_cases
+            if quarantine.is_file() else frozenset()
+        )  # fmt: skip
     except ValueError as error:
-        raise DataError(str(file), "not a fingerprint", "remove it; it is made again") from error
-    same = found.channels == tuple(channels) and found.dataset == dataset.name
-    return found if same else None
+        remedy = f"remove it and {quarantine.name}; both are made again"
+        raise DataError(str(file), "not a fingerprint", remedy) from error
+    if found.channels != tuple(channels) or found.dataset != dataset.name:
+        return None
+    known = {case.case for case in found.cases} | damaged
+    changed = known ^ {case.id for case in dataset.cases}
+    if not changed:
+        return found
+    if config.resume == "never":
+        return None
+    raise UsageError(
+        str(file), f"of other cases than {dataset.root} has now, such as {min(changed)}",
+        "give back the run's own cases, or another --output, or --resume never",
+    )  # fmt: skip
 
 
 def _fitting_plan(

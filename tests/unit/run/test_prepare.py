@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import tiny
 
+from unet.data.fingerprint import Fingerprint
 from unet.errors import DataError, PeerLostError, UsageError
 from unet.planning.plan import Plan
 from unet.run.comm import Solo
@@ -44,7 +45,7 @@ def test_plan_made_for_others_is_refused_by_name_or_made_anew(data, tmp_path):
 def test_damaged_file_of_the_run_is_named(data, tmp_path, name):
     tiny.make_run(data, tmp_path)
     (tmp_path / name).write_text("{")
-    with pytest.raises(DataError, match=f"{name}: not a .*remove it"):
+    with pytest.raises(DataError, match=rf"{name}: not a .*remove it"):
         plan_only(tiny.train_config(data, tmp_path), Solo(), Reporter())
 
 
@@ -63,3 +64,13 @@ def test_plan_is_kept_as_made_while_a_life_adapts_it(data, tmp_path):
     plan = plan_only(tiny.train_config(data, tmp_path, batch_size=2), Solo(), Reporter())
     assert (plan.batch_size, plan.steps_per_epoch) == (2, 2)
     assert (tmp_path / "plan.json").read_text() == before
+
+
+def test_case_that_comes_between_two_lives_is_refused_or_the_run_begins_anew(tmp_path):
+    run = tiny.make_run(tiny.write_dataset(tmp_path / "data", cases=2), tmp_path / "run")
+    data = tiny.write_dataset(tmp_path / "data", cases=3)
+    with pytest.raises(UsageError, match=r"of other cases than .* such as case_2"):
+        plan_only(tiny.train_config(data, run), Solo(), Reporter())
+    plan_only(tiny.train_config(data, run, resume="never"), Solo(), Reporter())
+    found = Fingerprint.model_validate_json((run / "fingerprint.json").read_text())
+    assert len(found.cases) == 3
