@@ -108,8 +108,9 @@ def _tiles(results: Results) -> str:
         key = f"{tolerance:g}"
         found = [region.nsd[key].mean for region in summary.regions if region.nsd]
         if found:
+            within = unit.removesuffix("s") if key == "1" else unit
             tiles.append(
-                _plain_tile(f"NSD at {key} {unit}", f"{np.mean(found):.3f}", "of the surfaces")
+                _plain_tile(f"NSD at {key} {within}", f"{np.mean(found):.3f}", "of the surfaces")
             )
     true = sum(region.lesions.truth for region in summary.regions)
     hit = sum(region.lesions.found for region in summary.regions)
@@ -263,7 +264,7 @@ def _how(results: Results) -> str:
         "Trained on": settings.trained_on,
         "Input channels": ", ".join(settings.channels),
         "Windows": f"Gaussian weights, overlap {settings.window_overlap:g}, "
-        + ("mirrored" if settings.mirror else "not mirrored"),
+        + ("left and right mirrored" if settings.mirror else "not mirrored"),
         "Post-processing": str(settings.postprocess),
         "Engine": ", ".join(sorted({case.backend for case in results.cases})),
         "Time": f"{np.mean([case.seconds for case in results.cases]):.1f} s a case",
