@@ -124,7 +124,6 @@ def test_a_quota_without_room_for_pods(ground, operator):
         "Job nopods-worker-1 may not create its pods", "exceeded quota",
     )  # fmt: skip
     ground.kubectl("delete", "resourcequota", "nopods")
-    ground.placed("nopods", "worker", 2)
     drop(ground, "nopods")
 
 
