@@ -295,3 +295,15 @@ def test_a_silent_launcher_is_told_with_its_cause():
     assert status.reason("WorkersReady") == "LauncherEvicted"
     assert "the launcher was on a node that stopped answering" in status.message
     assert "AttemptFailed" in world.told
+
+
+@pytest.mark.parametrize("code", [0, 10])
+def test_what_has_just_ended_is_looked_at_again_at_once_to_stop_what_still_runs(code):
+    world = reach("Training", evaluation={"enabled": False})
+    edit(world, evaluation={"enabled": False})
+    world.end(world.live("launcher")[0], code, "launch")
+    decision = world.reconcile()
+    assert terminal(decision.status)
+    assert decision.wake == 0
+    world.settle()
+    assert not world.live("worker")

@@ -8,6 +8,7 @@ import logging
 
 import pytest
 from api_server import refuse
+from bodies import pod_body
 from life import KEY, LOG, live
 from making import NAME, NAMESPACE
 from unet_operator.cluster import ApiError
@@ -316,3 +317,20 @@ def test_unknown_fields_of_the_status_are_no_reason_to_write_again_and_again():
         assert len(patches(life)) - before <= 1
 
     live(scenario)
+
+
+def test_workers_that_come_one_by_one_are_not_each_a_write():
+    async def scenario(life):
+        await life.settle()
+        before = len(patches(life))
+        for index in range(20):
+            ready = [{"type": "Ready", "status": "True"}]
+            await life.server.put(
+                "pods", pod_body("worker", 1, index, status={"conditions": ready})
+            )
+            await life.wait(1)
+        assert len(patches(life)) - before <= 3
+        await life.wait(15)
+        assert life.status["workers"] == "20/40"
+
+    live(scenario, workers={"replicas": 40})
