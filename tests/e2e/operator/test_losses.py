@@ -111,6 +111,19 @@ def test_suspension_stops_every_pod_and_resuming_goes_on(
     assert paused.statuses[-1].get("failures", 0) == 0
 
 
+def test_too_little_memory_halves_the_batch(start: Callable[..., Recorded]):
+    much = {**small(1, "--filters", "64"), "batchSize": 4, "patchSize": "64,64,48"}
+    limits = {"limits": {"cpu": "1", "memory": "1536Mi"}}
+    tight = start("tight", training=much, workers={"replicas": 1, "resources": limits})
+    status = ended(tight, 1)
+    assert condition(status, "WorkersReady")["reason"] == "OutOfMemory"
+    assert status["reduced"] == {"batchSize": 2}
+    assert "attempt 2 starts with batch 2" in status["message"]
+    assert status.get("failures", 0) == 0
+    tight.until_phase("Training", 2)
+    assert "--batch-size 2 --patch-size 64,64,48" in tight.log_line(2, "^mpirun ")
+
+
 def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded]):
     kubectl = ground.kubectl
     if kubectl.kubeconfig != str(CHECKOUT / ".cluster" / "kubeconfig"):
