@@ -28,6 +28,7 @@ from unet.run.comm import Comm, as_peer_lost
 
 CLIP = 12.0  # largest global gradient norm (nnU-Net)
 WEIGHT_DECAY = 1e-4
+NO_MEMORY = "exception:Status: 1,"  # how TensorFlow passes on oneDNN's dnnl_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -147,11 +148,11 @@ class Trainer:
             else:
                 outputs = self._in_slices(image, target, *given)
             loss, finite, stopping, dice = (output.numpy() for output in outputs)
-        except tf.errors.ResourceExhaustedError as error:
-            raise MemoryShortError(
-                "training step", "no memory for a tensor", "lower --batch-size or --patch-size"
-            ) from error
         except (tf.errors.OpError, RuntimeError) as error:
+            if isinstance(error, tf.errors.ResourceExhaustedError) or NO_MEMORY in str(error):
+                raise MemoryShortError(
+                    "training step", "no memory for a tensor", "lower --batch-size or --patch-size"
+                ) from error
             raise (as_peer_lost(error) or error) from error
         return StepResult(float(loss), bool(finite), bool(stopping), float(dice))
 
