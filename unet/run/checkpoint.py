@@ -115,6 +115,16 @@ class Store:
             return None
         return read(self.folder / name)[0]
 
+    def newest_settings(self) -> tuple[Path, dict[str, JsonValue]] | None:
+        """The newest checkpoint that says what it was made with, and that; reads no arrays."""
+        for path in reversed(self._numbered()):
+            try:
+                text = (path / "state.json").read_text()
+                return path, Position.model_validate_json(text).settings
+            except (OSError, ValueError):
+                continue
+        return None
+
     def newest_sound(self, on_damage: Callable[[Path, str], None]) -> Checkpoint | None:
         """The newest sound checkpoint; newer ones that are damaged are set aside.
 

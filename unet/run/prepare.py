@@ -84,7 +84,7 @@ def _planned(
     channels = pick_channels(dataset, config.channels)
     target = make_target(dataset, config.region, config.labels)
     run = config.output
-    saved = _told(comm, Plan, lambda: _read_plan(run, config))
+    saved = _told(comm, Plan, lambda: read_plan(run, config))
     fingerprint, bad = _read_all(config, dataset, channels, comm, reporter)
     split = make_split(
         dataset, config.split, seed=config.seed, validation_fraction=config.validation_fraction,
@@ -125,7 +125,7 @@ def _told(comm: Comm, kind: type[Told], find: Callable[[], Told | None]) -> Told
     return None if text is None else kind.model_validate_json(str(text))
 
 
-def _read_plan(run: Path, config: TrainConfig) -> Plan | None:
+def read_plan(run: Path, config: TrainConfig) -> Plan | None:
     """The run's plan, if it has one that was made for these settings.
 
     Raises:
@@ -238,5 +238,5 @@ def _fitting_plan(
         machine = machine.model_copy(update={"voxels_per_second": measured.voxels_per_second})
     raise MemoryShortError(
         "memory", f"{machine.memory_bytes / 2**30:.1f} GiB were too little for the plans tried",
-        "give this process more, or a smaller --patch-size",
+        "give this process more, or a smaller --patch-size or --batch-size",
     )  # fmt: skip

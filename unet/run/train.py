@@ -24,7 +24,7 @@ from unet.run.fence import Fence
 from unet.run.folder import make_folder, write_file
 from unet.run.heap import keep_freed_memory
 from unet.run.pace import USABLE, epochs_that_fit
-from unet.run.prepare import Prepared, prepare
+from unet.run.prepare import Prepared, prepare, read_plan
 from unet.run.progress import Reporter, short_duration, write_summary
 from unet.run.resume import carried_over, first_position, require_same_settings
 from unet.run.step import StepResult, Trainer
@@ -52,6 +52,8 @@ def train(config: TrainConfig, comm: Comm) -> Path:
     if comm.rank == 0:
         make_folder(run)
         fence.raise_to_own()
+        if config.resume == "auto":
+            _require_same_run(config, Store(run, fence))
         write_file(run / "config.json", config.model_dump_json(indent=1))
     comm.barrier()
     reporter = Reporter(comm.rank, run / "log.jsonl")
@@ -61,6 +63,19 @@ def train(config: TrainConfig, comm: Comm) -> Path:
     finally:
         reporter.close()
         stop.close()
+
+
+def _require_same_run(config: TrainConfig, store: Store) -> None:
+    """Refuses, before a file of it is touched, to go on with a run of other settings.
+
+    Raises:
+        UsageError: names the first setting that differs.
+    """
+    read_plan(config.output, config)
+    begun = store.newest_settings()
+    if begun is not None:
+        path, settings = begun
+        require_same_settings(str(path), settings, config.identity())
 
 
 class _Run:

@@ -26,6 +26,10 @@ def data(tmp_path_factory):
     return tiny.write_dataset(tmp_path_factory.mktemp("life") / "data")
 
 
+def content(run):
+    return {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+
+
 def weights(run):
     return load_bundle(run).weights
 
@@ -193,8 +197,10 @@ def test_newer_attempt_stops_the_older_one_with_13(data, tmp_path, monkeypatch):
 def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path, capsys):
     run = tiny.make_run(data, tmp_path / "run", epochs=1)
     train(tiny.train_config(data, run), Solo())
+    before = content(run)
     with pytest.raises(UsageError, match=r"--seed: 3, but .* was written with 816"):
         train(tiny.train_config(data, run, seed=3), Solo())
+    assert content(run) == before
     capsys.readouterr()
     train(tiny.train_config(data, run, seed=3, resume="never"), Solo())
     said = capsys.readouterr().out
