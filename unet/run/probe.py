@@ -84,8 +84,15 @@ def refine(plan: Plan, config: TrainConfig, fingerprint: Fingerprint) -> Plan:
     time budget the number of epochs follows the measured step.
 
     Raises:
-        MemoryShortError: a trial step was killed for lack of memory.
+        MemoryShortError: a trial step was killed for lack of memory, or none is needed to see
+            that it would be.
     """
+    host, room = host_bytes(plan, fingerprint), LARGEST_SHARE * plan.memory_limit_bytes
+    if host > room:
+        raise MemoryShortError(
+            "--batch-size", f"batches made ahead need {host / 2**30:.1f} GiB of "
+            f"{plan.memory_limit_bytes / 2**30:.1f} GiB", "give a smaller one",
+        )  # fmt: skip
     precisions = [plan.precision]
     if config.precision == "auto" and plan.precision == "bfloat16":
         precisions.append("float32")
@@ -103,7 +110,6 @@ def refine(plan: Plan, config: TrainConfig, fingerprint: Fingerprint) -> Plan:
     if not found:
         reason = f"not measured: a trial step took longer than {PATIENCE:.0f} s"
         return plan.model_copy(update={"reasons": (*plan.reasons, reason)})
-    host, room = host_bytes(plan, fingerprint), LARGEST_SHARE * plan.memory_limit_bytes
     fitting = [name for name in found if found[name].peak_bytes + host <= room]
     best = min(fitting or found, key=lambda name: found[name].cpu_seconds)
     step = found[best].step_seconds * plan.batch_size / _trial(plan.shape).batch_size

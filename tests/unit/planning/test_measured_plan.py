@@ -126,3 +126,12 @@ def test_float32_that_does_not_fit_leaves_bfloat16_however_fast_it_is(monkeypatc
     has_both = this_machine().model_copy(update={"bfloat16": True})
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
     assert probe.refine(plan, config(), PRINTS).precision == "bfloat16"
+
+
+def test_batches_that_cannot_be_made_ahead_are_refused_without_a_trial(monkeypatch):
+    def measured(*_):
+        raise AssertionError("a trial step was taken")
+
+    monkeypatch.setattr(probe, "measure", measured)
+    with pytest.raises(MemoryShortError, match="--batch-size"):
+        fitting(config(patch_size=(64, 64, 64), batch_size=100000))
