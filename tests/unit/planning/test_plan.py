@@ -48,6 +48,10 @@ def test_a_small_case_is_one_patch_with_little_cut_off_or_padded():
     )
 
 
+def test_a_single_slice_is_not_padded():
+    assert plan(fingerprint((64, 64, 1))).patch_size[2] == 1
+
+
 def test_a_given_patch_that_cannot_be_halved_is_refused():
     with pytest.raises(UsageError, match="17,17,17 cannot be halved"):
         plan(fingerprint((64, 64, 64)), patch_size=(17, 17, 17))
