@@ -128,7 +128,11 @@ def load_bundle(path: str | Path) -> Bundle:
         DataError: there is none, or it is damaged, or another program wrote it.
     """
     given = Path(path)
-    file = next((p for place in PLACES if (p := given / place).is_file()), None)
+    try:
+        file = next((p for place in PLACES if (p := given / place).is_file()), None)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise DataError(f"--saved_model {given}", found, "make it readable") from error
     if file is None:
         raise DataError(f"--saved_model {given}", "no model there", "give a run folder or a .hdf5")
     try:
@@ -138,6 +142,8 @@ def load_bundle(path: str | Path) -> Bundle:
                 raise DataError(str(file), "not written by unet", "train it with `unet train`")
             about = About.model_validate_json(text)
         model = keras.saving.load_model(file, compile=False)
+    except PermissionError as error:
+        raise DataError(str(file), "Permission denied", "make it readable") from error
     except (OSError, ValueError, ValidationError, json.JSONDecodeError) as error:
         found = " ".join(str(error).split())[:200]
         raise DataError(str(file), f"damaged ({found})", "take another checkpoint or train again") \

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
 
+from unet.errors import DataError
 from unet.network.bundle import About, load_bundle, save_bundle, strip_supervision
 from unet.network.losses import combine, level_sums
 from unet.network.model import NetworkSpec, build_network, course_spec, portable_network
@@ -106,3 +110,15 @@ def test_a_saved_model_is_whole_alone_and_a_killed_writers_leftover_goes(tmp_pat
 def test_a_spec_of_unknown_fields_is_refused():
     with pytest.raises(ValueError, match="depth"):
         NetworkSpec.model_validate(SPEC.model_dump() | {"depth": 3})
+
+
+@pytest.mark.parametrize("what", ["h5py.File", "pathlib.Path.is_file"])
+def test_a_model_that_may_not_be_read_is_not_called_a_full_disk(tmp_path, monkeypatch, what):
+    (tmp_path / "m.hdf5").touch()
+
+    def denied(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(what, denied)
+    with pytest.raises(DataError, match=r"m\.hdf5: Permission denied; make it readable"):
+        load_bundle(tmp_path / "m.hdf5")
