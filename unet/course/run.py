@@ -22,7 +22,6 @@ from unet.data.split import Split, make_split
 from unet.errors import DiskError, UnetError, UsageError
 from unet.planning.machine import usable_cores
 from unet.result.evaluation import Folder
-from unet.result.postprocess import FILE as POSTPROCESS
 from unet.run.comm import Comm, open_comm
 from unet.run.logfmt import format_line
 from unet.run.quiet import import_tensorflow
@@ -216,8 +215,6 @@ def _publish(model: Path, saved_model: Path) -> None:
         content = model.read_bytes()
         saved_model.parent.mkdir(parents=True, exist_ok=True)
         if not saved_model.is_file() or saved_model.read_bytes() != content:
-            # Learnt by evaluating the model that is replaced.
-            saved_model.with_name(POSTPROCESS).unlink(missing_ok=True)
             write_bytes(saved_model, content)
         log = model.parent.parent / "log.jsonl"
         if log.is_file():
