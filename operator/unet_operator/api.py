@@ -355,7 +355,8 @@ class RunPolicy(Model):
     backoff_limit: Annotated[int, Field(ge=0, le=100)] = Field(
         default=3,
         description="Failed attempts before the training fails. Evictions, preemptions and "
-        "lost nodes do not count.",
+        "lost nodes do not count; a connection between ranks that breaks twice without a later "
+        "checkpoint between does.",
     )
     active_deadline_seconds: Annotated[int, Field(ge=1)] | None = Field(
         default=None,

@@ -38,7 +38,7 @@ def conclude(draft: Draft, training: Training, cause: Cause) -> None:
             )
             return
         draft.set(reduced=smaller)
-    failures = status.failures + cause.counted
+    failures = status.failures + (cause.counted or _breaks_again(draft, cause))
     draft.set(failures=failures)
     if failures > training.spec.run_policy.backoff_limit:
         fail(
@@ -84,6 +84,19 @@ def reduced(draft: Draft, training: Training) -> Reduced | None:
         if smaller != patch:
             return before.model_copy(update={"patch_size": smaller})
     return None
+
+
+def _breaks_again(draft: Draft, cause: Cause) -> bool:
+    """Whether ranks have lost each other twice without a later checkpoint between.
+
+    A lost node shows as one broken connection; a network that always breaks shows as many.
+    """
+    if cause.reason != "PeerLost":
+        return False
+    progress, before = draft.status.training, draft.status.peer_lost_epoch
+    saved = (progress and progress.checkpoint_epoch) or 0
+    draft.set(peer_lost_epoch=saved)
+    return before is not None and saved <= before
 
 
 def _where(draft: Draft) -> str:

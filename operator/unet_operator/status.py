@@ -174,6 +174,11 @@ class Status(Lenient):
         default=0, description="Number of the present life of launcher and workers, from 1."
     )
     failures: int = Field(default=0, description="Failed attempts that count against backoffLimit.")
+    peer_lost_epoch: int | None = Field(
+        default=None,
+        description="Epoch of the last checkpoint when a connection between ranks last broke; "
+        "should one break again before a later checkpoint, it counts as a failure.",
+    )
     next_attempt_time: Time | None = Field(
         default=None, description="The next attempt starts no earlier, UTC."
     )

@@ -104,6 +104,33 @@ def test_the_message_tells_where_training_was_and_where_it_resumes():
     assert decision.status.message == ("rank 1: killed at epoch 7; attempt 2 resumes from epoch 6")
 
 
+def lose_peer(subject, saved):
+    """The training after ranks lost each other with a checkpoint of that epoch."""
+    progress = TrainingProgress(epoch=saved + 1, checkpoint_epoch=saved)
+    before = subject.status.model_copy(update={"training": progress, "next_attempt_time": None})
+    observed = seen(*two_workers(), LAUNCHER_FAILED, failed_launcher(13))
+    return replace(
+        subject, status=decided(replace(subject, status=before), observed, SETTLED).status
+    )
+
+
+def test_lost_peers_are_free_as_long_as_training_advances_between_them():
+    subject = running(runPolicy={"backoffLimit": 0})
+    for saved in (0, 1, 5):
+        subject = lose_peer(subject, saved)
+    assert subject.status.failures == 0
+
+
+def test_peers_lost_again_and_again_without_a_later_checkpoint_are_failures():
+    subject = running(runPolicy={"backoffLimit": 1})
+    failures = []
+    for _ in range(3):
+        subject = lose_peer(subject, 4)
+        failures.append(subject.status.failures)
+    assert failures == [0, 1, 2]
+    assert subject.status.reason("Failed") == "BackoffLimitExceeded"
+
+
 def test_out_of_memory_halves_the_batch_first_and_is_not_counted():
     subject = running()
     plan = Plan(patch_size="128,128,128", batch_size=2)
