@@ -107,6 +107,11 @@ class Cluster:
         self._client, self._bucket, self._count = client, bucket, count
         self._patience = aiohttp.ClientTimeout(total=patience)
 
+    @property
+    def url(self) -> str:
+        """Where the API server is."""
+        return self._client.configuration.host
+
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.close()

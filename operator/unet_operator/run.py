@@ -70,7 +70,7 @@ class Operator:
         """Connects and starts every part; returns at once.
 
         Raises:
-            CannotStart: no cluster is known, or the port is taken.
+            CannotStart: no cluster is known or none answers, or the port is taken.
         """
         settings = self._settings
         try:
@@ -81,6 +81,15 @@ class Operator:
                 f"({error})"
             ) from error
         self._cluster = cluster
+        try:
+            await cluster.serves(TRAININGS)
+        except ApiError as error:
+            if not error.status:
+                raise CannotStart(
+                    f"{cluster.url}: no answer from the API server ({error.message}); check "
+                    "KUBECONFIG, or the network between this pod and it"
+                ) from error
+            log.warning("to be tried again: %s", error)
         namespace = settings.namespace or None
         watches = [
             Watch(cluster, self._store, kind, namespace, self._queue.add) for kind in (JOBS, PODS)

@@ -9,7 +9,7 @@ import socket
 
 import aiohttp
 import pytest
-from api_server import refuse, serving
+from api_server import client, refuse, serving
 from bodies import pod_body, training_body
 from making import NAME, NAMESPACE
 from unet_operator import leader, run
@@ -296,6 +296,23 @@ def test_without_a_cluster_it_cannot_start(tmp_path, monkeypatch):
             await operator.close()
 
     with pytest.raises(CannotStart, match="KUBECONFIG"):
+        asyncio.run(main())
+
+
+def test_with_an_api_server_that_does_not_answer_it_cannot_start(monkeypatch):
+    async def nobody(*_):
+        return client("http://127.0.0.1:1")
+
+    monkeypatch.setattr(run, "connect", nobody)
+
+    async def main():
+        operator = Operator(Settings(training_image="image:1", port=0), lambda: None)
+        try:
+            await operator.start()
+        finally:
+            await operator.close()
+
+    with pytest.raises(CannotStart, match=r"127\.0\.0\.1:1: no answer .* check KUBECONFIG"):
         asyncio.run(main())
 
 
