@@ -125,6 +125,12 @@ class _Run:
             self._save()  # what a roll-back in the first epoch returns to
         self.trainer.share_state()
         self.first_epoch = self.position.epoch
+        if self.position.epoch >= self.position.epochs:
+            self.reporter.event(
+                "warning", path=self.config.output,
+                cause=f"{self.position.epoch} of {self.position.epochs} epochs are trained already",
+                remedy="more with --epochs, or anew with --resume never",
+            )  # fmt: skip
         while self.position.epoch < self.position.epochs:
             self._epoch()
         return self._finish()

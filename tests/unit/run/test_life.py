@@ -208,6 +208,17 @@ def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path
     assert "epoch=1/1" in said
 
 
+def test_a_run_that_is_trained_says_so_and_how_to_go_on(data, tmp_path, capsys):
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    train(tiny.train_config(data, run), Solo())
+    assert "trained already" not in capsys.readouterr().out
+    train(tiny.train_config(data, run, time_budget=3600.0), Solo())
+    said = capsys.readouterr().out
+    assert "event=warning" in said
+    assert "1 of 1 epochs are trained already" in said
+    assert "--resume never" in said
+
+
 def test_plan_of_other_regions_is_refused(tmp_path):
     run = tiny.make_run(tiny.write_dataset(tmp_path / "one"), tmp_path / "run")
     other = tiny.write_dataset(tmp_path / "two", labels=2)
