@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import keras
@@ -79,12 +80,10 @@ class OpenVinoBackend:
         self, model: keras.Model, window: tuple[int, int, int], *, threads: int, batch: int,
         precision: Precision | None = None,
     ) -> None:  # fmt: skip
-        import openvino
-
         graph = to_openvino(model, window)
         self.batch = batch
         self.precision = precision or faster_precision(graph)
-        compiled = openvino.Core().compile_model(
+        compiled = openvino_core().compile_model(
             graph,
             "CPU",
             {
@@ -112,13 +111,11 @@ def faster_precision(graph: openvino.Model) -> Precision:
     A processor that has bfloat16 need not be faster in it: with avx512_bf16 one took half of
     float32's time, another half as much again.
     """
-    import openvino
-
     window = np.random.default_rng(0).normal(size=graph.input(0).shape).astype(np.float32)
     spent = {}
     for precision, hint in HINTS.items():
         how = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint}
-        request = openvino.Core().compile_model(graph, "CPU", how).create_infer_request()
+        request = openvino_core().compile_model(graph, "CPU", how).create_infer_request()
         tries = []
         for _ in range(TRIES):
             began = time.process_time()
@@ -126,6 +123,19 @@ def faster_precision(graph: openvino.Model) -> Precision:
             tries.append(time.process_time() - began)
         spent[precision] = min(tries)
     return "bfloat16" if spent["bfloat16"] < GAIN * spent["float32"] else "float32"
+
+
+@cache
+def openvino_core() -> openvino.Core:
+    """OpenVINO itself, one for the life of the process.
+
+    Each of its CPU plugins brings an alternate signal stack, and gives the one before back
+    when it ends: of two that do not end last in, first out, one leaves a stack that is gone,
+    and the next signal kills the process (OpenVINO 2025 and 2026).
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> openvino.Model:

@@ -23,7 +23,7 @@ from unet.data.target import Target
 from unet.errors import DiskError, NumericError, UsageError
 from unet.network.bundle import Bundle
 from unet.network.model import build_network
-from unet.result.backends import to_openvino
+from unet.result.backends import openvino_core, to_openvino
 from unet.result.infer import activate
 
 Format = Literal["onnx", "openvino"]
@@ -145,7 +145,5 @@ def _write_openvino(model: keras.Model, window: tuple[int, int, int], folder: Pa
 
 
 def _run_openvino(file: Path, sample: np.ndarray) -> np.ndarray:
-    import openvino
-
-    compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(sample)[0])

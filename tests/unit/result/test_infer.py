@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +100,31 @@ def test_a_processor_without_bfloat16_computes_in_float32(bundle):
         predictor = Predictor(other, backend=engine, machine=machine)
         predictor.probabilities(volume())
         assert predictor.ran == f"{engine} in float32"
+
+
+SIGNALLED_AFTER_OPENVINO = """
+import faulthandler, gc, signal, sys
+faulthandler.enable()  # as pytest does: a signal stack that OpenVINO replaces
+from unet.network.bundle import load_bundle
+from unet.result.backends import OpenVinoBackend
+model = load_bundle(sys.argv[1]).model()
+engines = [
+    OpenVinoBackend(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in "ab"
+]
+while engines:
+    del engines[0]
+    gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("told"))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_a_signal_after_openvino_reaches_its_handler(model_file):
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_AFTER_OPENVINO, str(model_file)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
 
 
 @pytest.mark.skipif(not this_machine().bfloat16, reason="this processor has no bfloat16")
