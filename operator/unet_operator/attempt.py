@@ -201,7 +201,7 @@ def _wait_for_nodes(
         draft.do(CreateLauncher(draft.status.attempt, worker.completions))
         draft.wake(READ_LOG)
         return
-    found = trouble(seen, workers, worker)
+    found = trouble(seen, workers, worker, draft.now)
     if found is None:
         draft.wake(READ_LOG)
         return
@@ -248,7 +248,9 @@ def _wait_for_answers(
         draft.wake(READ_LOG)
         return
     pods = (*workers, *((pod,) if pod else ()))
-    found = trouble(seen, workers, worker) or trouble(seen, pods[len(workers) :], launcher)
+    found = trouble(seen, workers, worker, draft.now) or trouble(
+        seen, pods[len(workers) :], launcher, draft.now
+    )
     if found is not None:
         draft.condition("WorkersReady", False, found.reason, found.message, event="Warning")
         draft.say(found.message)

@@ -224,7 +224,7 @@ def _stage(draft: Draft, training: Training, seen: Observed) -> bool:
         draft.condition("DataReady", False, cause.reason, cause.message)
         fail(draft, "StagingFailed", cause.message)
         return True
-    found = trouble(seen, seen.of("stage", 0), job)
+    found = trouble(seen, seen.of("stage", 0), job, draft.now)
     if found is not None:
         draft.condition("DataReady", False, found.reason, found.message, event="Warning")
         draft.say(found.message)

@@ -35,7 +35,7 @@ def step(draft: Draft, training: Training, seen: Observed) -> bool:
     elif shards.failed:
         _fail(draft, seen, "evaluate", round_, shards.failed)
     else:
-        found = trouble(seen, seen.of("evaluate", round_), shards)
+        found = trouble(seen, seen.of("evaluate", round_), shards, draft.now)
         leaving = any(not pod.ended for pod in seen.of("worker", draft.status.attempt))
         # Until the workers have left, want of room is no news.
         if found is not None and not (leaving and found.reason == "Unschedulable"):
@@ -63,7 +63,7 @@ def _report(draft: Draft, training: Training, seen: Observed, round_: int) -> No
         _fail(draft, seen, "report", round_, job.failed)
         return
     if not job.complete:
-        found = trouble(seen, seen.of("report", round_), job)
+        found = trouble(seen, seen.of("report", round_), job, draft.now)
         if found is not None:
             draft.condition("Evaluated", False, found.reason, found.message, event="Warning")
             draft.say(found.message)

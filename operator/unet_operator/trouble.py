@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from unet_operator.observe import Job, Observed, Pod
 
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_UNBOUND = "unbound immediate PersistentVolumeClaims"
+_PROVISIONING = timedelta(seconds=60)
+"""How long a new volume may take before it is worth a word: cloud disks take half of it."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,12 @@ class Trouble:
     message: str
 
 
-def trouble(seen: Observed, pods: tuple[Pod, ...], job: Job | None) -> Trouble | None:
+def trouble(
+    seen: Observed, pods: tuple[Pod, ...], job: Job | None, now: datetime
+) -> Trouble | None:
     """The first thing that keeps the pods of `job` from running, if any."""
     for pod in pods:
-        found = _of_pod(seen, pod)
+        found = _of_pod(seen, pod, now)
         if found is not None:
             return found
     if job is None or job.suspended or job.complete:
@@ -31,8 +37,16 @@ def trouble(seen: Observed, pods: tuple[Pod, ...], job: Job | None) -> Trouble |
     return _refused(job, seen.warnings[job.uid])
 
 
-def _of_pod(seen: Observed, pod: Pod) -> Trouble | None:
+def _of_pod(seen: Observed, pod: Pod, now: datetime) -> Trouble | None:
     who = f"{pod.role} {pod.index}" if pod.index is not None else f"the {pod.role}"
+    if _UNBOUND in pod.unschedulable:
+        if pod.created is None or now < pod.created + _PROVISIONING:
+            return None
+        return Trouble(
+            "VolumeNotBound",
+            f"{who} waits for a volume: a PersistentVolumeClaim of it is not bound yet; see "
+            "kubectl describe pvc for what its provisioner says",
+        )
     if pod.unschedulable:
         return Trouble(
             "Unschedulable",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from making import job, pod, seen
+from making import NOW, job, pod, seen
 from unet_operator.trouble import trouble
 
 JOB = job("worker")
@@ -11,9 +13,9 @@ PENDING = {"phase": "Pending", "ready": False, "running": frozenset()}
 NOWHERE = {**PENDING, "scheduled": False}
 
 
-def found(*pods, warnings=None, of=JOB):
+def found(*pods, warnings=None, of=JOB, now=NOW):
     """The trouble with those pods."""
-    return trouble(seen(*pods, warnings=warnings or {}), pods, of)
+    return trouble(seen(*pods, warnings=warnings or {}), pods, of, now)
 
 
 def test_pods_that_run_are_no_trouble():
@@ -26,6 +28,15 @@ def test_no_node_is_told_with_the_scheduler_s_words_and_the_remedy():
     assert told.reason == "Unschedulable"
     assert told.message.startswith(f"worker 1 finds no node: {words}; ")
     assert "workers.minReplicas" in told.message
+
+
+def test_a_volume_may_take_a_minute_to_come_before_it_is_told():
+    words = "0/4 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+    waiting = pod("worker", 1, 0, unschedulable=words, created=NOW, **NOWHERE)
+    assert found(waiting, now=NOW + timedelta(seconds=59)) is None
+    told = found(waiting, now=NOW + timedelta(seconds=60))
+    assert told.reason == "VolumeNotBound"
+    assert "kubectl describe pvc" in told.message
 
 
 @pytest.mark.parametrize("role", ["launcher", "stage", "report"])
