@@ -9,7 +9,7 @@ from unet.data.fingerprint import Fingerprint
 from unet.errors import DataError, PeerLostError, UsageError
 from unet.planning.plan import Plan
 from unet.run.comm import Solo
-from unet.run.prepare import _read_plan, plan_only
+from unet.run.prepare import read_plan, plan_only
 from unet.run.progress import Reporter
 
 
@@ -28,17 +28,17 @@ def made_for(config):
 def test_plan_made_for_the_same_settings_is_followed(data, tmp_path):
     config = tiny.train_config(data, tmp_path, filters=4)
     made_for(config)
-    assert _read_plan(tmp_path, config).settings == config.identity()
+    assert read_plan(tmp_path, config).settings == config.identity()
     again = config.model_copy(update={"attempt": 2, "epochs": 9, "resume": "never"})
-    assert _read_plan(tmp_path, again) is not None
+    assert read_plan(tmp_path, again) is not None
 
 
 def test_plan_made_for_others_is_refused_by_name_or_made_anew(data, tmp_path):
     made_for(tiny.train_config(data, tmp_path, filters=4))
     other = tiny.train_config(data, tmp_path, filters=8)
     with pytest.raises(UsageError, match=r"--filters: 8, but .*plan\.json was written with 4"):
-        _read_plan(tmp_path, other)
-    assert _read_plan(tmp_path, other.model_copy(update={"resume": "never"})) is None
+        read_plan(tmp_path, other)
+    assert read_plan(tmp_path, other.model_copy(update={"resume": "never"})) is None
 
 
 @pytest.mark.parametrize("name", ["plan.json", "fingerprint.json"])
