@@ -9,7 +9,7 @@ from unet.data.fingerprint import Fingerprint
 from unet.errors import DataError, PeerLostError, UsageError
 from unet.planning.plan import Plan
 from unet.run.comm import Solo
-from unet.run.prepare import read_plan, plan_only
+from unet.run.prepare import plan_only, read_plan
 from unet.run.progress import Reporter
 
 
