@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "cluster"))
 
-from kubelib import audit, settings  # noqa: E402 - found by the line above
+from kubelib import audit  # noqa: E402 - found by the line above
 
 STATE = ROOT / ".cluster"
 SYSTEM, RELEASE = "unet-system", "unet-operator"
@@ -68,8 +71,10 @@ def ask(method: str, path: str, body: dict | None = None, *, accept: str = "*/*"
         pki = STATE / "pki"
         context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        known = yaml.safe_load((STATE / "kubeconfig").read_text())["clusters"][0]["cluster"]
+        server = urllib.parse.urlsplit(known["server"])
         _local.connection = http.client.HTTPSConnection(
-            "127.0.0.1", settings.DEFAULT_PORT, context=context
+            server.hostname, server.port, context=context
         )
     sent = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/json", "Accept": accept}
