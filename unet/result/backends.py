@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 import time
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import keras
@@ -125,6 +127,18 @@ def faster_precision(graph: openvino.Model) -> Precision:
     return "bfloat16" if spent["bfloat16"] < GAIN * spent["float32"] else "float32"
 
 
+def import_openvino() -> ModuleType:
+    """OpenVINO without its telemetry, which tells a server of each import and conversion.
+
+    No hospital wants that; and where the server cannot be reached, the process that sends it
+    may wait for ever, and ours for it at its end.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # as if it were not installed
+    import openvino
+
+    return openvino
+
+
 @cache
 def openvino_core() -> openvino.Core:
     """OpenVINO itself, one for the life of the process.
@@ -133,21 +147,17 @@ def openvino_core() -> openvino.Core:
     when it ends: of two that do not end last in, first out, one leaves a stack that is gone,
     and the next signal kills the process (OpenVINO 2025 and 2026).
     """
-    import openvino
-
-    return openvino.Core()
+    return import_openvino().Core()
 
 
 def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> openvino.Model:
     """Converts a network for windows of one size, batch 1."""
-    import openvino
-
     shape = (1, *window, model.input_shape[-1])
     function = tf.function(
         lambda windows: model(windows, training=False),
         input_signature=[tf.TensorSpec(shape, tf.float32, name="windows")],
     )
-    return openvino.convert_model(function.get_concrete_function())
+    return import_openvino().convert_model(function.get_concrete_function())
 
 
 def choose_backend(wanted: BackendName) -> EngineName:

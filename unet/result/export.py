@@ -23,7 +23,7 @@ from unet.data.target import Target
 from unet.errors import DiskError, NumericError, UsageError
 from unet.network.bundle import Bundle
 from unet.network.model import build_network
-from unet.result.backends import openvino_core, to_openvino
+from unet.result.backends import import_openvino, openvino_core, to_openvino
 from unet.result.infer import activate
 
 Format = Literal["onnx", "openvino"]
@@ -137,10 +137,8 @@ def _run_onnx(file: Path, sample: np.ndarray) -> np.ndarray:
 
 
 def _write_openvino(model: keras.Model, window: tuple[int, int, int], folder: Path) -> Path:
-    import openvino
-
     file = folder / "unet3d.xml"
-    openvino.save_model(to_openvino(model, window), file, compress_to_fp16=False)
+    import_openvino().save_model(to_openvino(model, window), file, compress_to_fp16=False)
     return file
 
 

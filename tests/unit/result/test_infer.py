@@ -114,6 +114,8 @@ engines = [
 while engines:
     del engines[0]
     gc.collect()
+assert sys.modules["openvino_telemetry"] is None
+assert "openvino.tools.ovc.telemetry_stub" in sys.modules
 signal.signal(signal.SIGTERM, lambda *_: print("told"))
 signal.raise_signal(signal.SIGTERM)
 """
