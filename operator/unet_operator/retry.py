@@ -38,7 +38,13 @@ def conclude(draft: Draft, training: Training, cause: Cause) -> None:
             )
             return
         draft.set(reduced=smaller)
-    failures = status.failures + (cause.counted or _breaks_again(draft, cause))
+    counted = cause.counted
+    if cause.reason == "PeerLost":
+        saved, before = _saved_epoch(draft), status.peer_lost_epoch
+        # A lost node shows as one broken connection; a network that always breaks as many.
+        counted = before is not None and saved <= before
+        draft.set(peer_lost_epoch=saved)
+    failures = status.failures + counted
     draft.set(failures=failures)
     if failures > training.spec.run_policy.backoff_limit:
         fail(
@@ -86,19 +92,6 @@ def reduced(draft: Draft, training: Training) -> Reduced | None:
     return None
 
 
-def _breaks_again(draft: Draft, cause: Cause) -> bool:
-    """Whether ranks have lost each other twice without a later checkpoint between.
-
-    A lost node shows as one broken connection; a network that always breaks shows as many.
-    """
-    if cause.reason != "PeerLost":
-        return False
-    progress, before = draft.status.training, draft.status.peer_lost_epoch
-    saved = (progress and progress.checkpoint_epoch) or 0
-    draft.set(peer_lost_epoch=saved)
-    return before is not None and saved <= before
-
-
 def _where(draft: Draft) -> str:
     progress = draft.status.training
     return f" at epoch {progress.epoch}" if progress and progress.epoch else ""
@@ -106,14 +99,16 @@ def _where(draft: Draft) -> str:
 
 def _resumes(draft: Draft) -> str:
     status = draft.status
-    progress, less = status.training, status.reduced
-    start = (
-        f"resumes from epoch {progress.checkpoint_epoch}"
-        if progress and progress.checkpoint_epoch
-        else "starts"
-    )
+    saved, less = _saved_epoch(draft), status.reduced
+    start = f"resumes from epoch {saved}" if saved else "starts"
     if less is None:
         return start
     sizes = [f"batch {less.batch_size}"] if less.batch_size else []
     sizes += [f"patch {less.patch_size}"] if less.patch_size else []
     return f"{start} with {' and '.join(sizes)}"
+
+
+def _saved_epoch(draft: Draft) -> int:
+    """The last checkpoint's epoch, 0 before there is one."""
+    progress = draft.status.training
+    return (progress and progress.checkpoint_epoch) or 0
