@@ -109,9 +109,9 @@ from unet.network.bundle import load_bundle
 from unet.result.backends import OpenVinoBackend
 model = load_bundle(sys.argv[1]).model()
 engines = [
-    OpenVinoBackend(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in "ab"
+    OpenVinoBackend(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in range(2)
 ]
-while engines:
+while engines:  # the first made ends first
     del engines[0]
     gc.collect()
 assert sys.modules["openvino_telemetry"] is None
@@ -121,7 +121,7 @@ signal.raise_signal(signal.SIGTERM)
 """
 
 
-def test_a_signal_after_openvino_reaches_its_handler(model_file):
+def test_openvino_leaves_signals_their_handlers_and_tells_no_server(model_file):
     done = subprocess.run(
         [sys.executable, "-c", SIGNALLED_AFTER_OPENVINO, str(model_file)],
         capture_output=True, text=True,
