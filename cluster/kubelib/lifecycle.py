@@ -105,18 +105,15 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
         for name in image_names(archive):
             print(f"  {name}")
     new = [a for a, target in targets.items() if not (target.exists() and target.samefile(a))]
-    # Every node unpacks its own copy, and holds it packed as well meanwhile.
-    needed = 2 * cluster.wanted_nodes() * sum(archive.stat().st_size for archive in new)
+    # Every node unpacks its own copy; one at a time, as it holds it packed as well meanwhile.
+    needed = (cluster.wanted_nodes() + 1) * sum(archive.stat().st_size for archive in new)
     host.require_disk(cluster.state, needed, "or move the checkout to a larger disk")
     for archive, target in targets.items():
         files.place(archive.resolve(), target)
     with step(f"import on {cluster.wanted_nodes()} nodes"):
-        on_each(cluster.wanted_nodes(), lambda index: _import_if_running(cluster, index))
-
-
-def _import_if_running(cluster: Cluster, index: int) -> None:
-    if processes.pid(cluster, nodes.process_name(index)):
-        nodes.import_images(cluster, index)
+        for index in range(cluster.wanted_nodes()):
+            if processes.pid(cluster, nodes.process_name(index)):
+                nodes.import_images(cluster, index)
 
 
 def image_names(archive: Path) -> list[str]:
