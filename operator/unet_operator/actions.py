@@ -51,7 +51,11 @@ class CreateReport:
 
 @dataclass(frozen=True)
 class SuspendJob:
-    """Suspend or resume a Job: suspending ends its pods and counts no failure."""
+    """Suspend or resume a Job.
+
+    Suspending ends its pods.  One whose policy is FAIL_AT_ONCE may fail by that, for its pods
+    end with 143 and Kubernetes judges them before it looks at `suspend`; the others do not.
+    """
 
     name: str
     uid: str

@@ -190,7 +190,11 @@ FAIL_AT_ONCE: Manifest = {
 RETRY_CRASHES: Manifest = {
     "rules": [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [143]}},
         {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [2, 10, 11, 12, 14]}},
     ]
 }
-"""Evictions cost nothing; what trying again cannot mend (docs/contract.md) ends at once."""
+"""Evictions and suspending cost nothing.
+
+What trying again cannot mend (docs/contract.md) ends at once.
+"""

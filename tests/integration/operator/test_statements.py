@@ -17,7 +17,7 @@ from making import training
 from statements import STATEMENTS
 from unet_operator import names, observe
 from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
-from unet_operator.build.common import Context
+from unet_operator.build.common import RETRY_CRASHES, Context
 from unet_operator.build.workers import workers
 from unet_operator.cluster import JOBS, POD_GROUPS, ApiError, Kind
 
@@ -196,14 +196,25 @@ def test_a_job_without_retries_fails_with_its_first_pod_and_sweeps_up_the_rest(y
     assert {p.index for p in yard.pods("first")} <= {0, 1}, "no pod was replaced"
 
 
-def test_suspending_ends_the_pods_and_counts_no_failure(yard: Yard):
-    yard.make("rests")
-    yard.running("rests")
-    yard.suspend("rests", yard.job("rests").uid)
-    yard.kubectl.wait_until("its pods have gone", lambda: yard.pods("rests") == [])
-    found = yard.job("rests")
-    assert (found.suspended, found.failed, found.active) == (True, "", 0)
-    yard.suspend("rests", found.uid, suspend=False)
+def test_suspending_ends_the_pods_of_an_attempt(yard: Yard):
+    yard.make("ends")
+    yard.running("ends")
+    yard.suspend("ends", yard.job("ends").uid)
+    yard.kubectl.wait_until("none is live", lambda: all(p.ended for p in yard.pods("ends")))
+    yard.kubectl.wait_until("the Job has seen it", lambda: yard.job("ends").active == 0)
+    # Whether it has failed by it depends on whom the Job controller looks at first.
+    assert yard.job("ends").suspended
+
+
+def test_what_is_tried_again_is_suspended_and_resumed_without_counting_a_failure(yard: Yard):
+    yard.make("rests", podFailurePolicy=RETRY_CRASHES, backoffLimit=0)
+    for _ in range(2):
+        yard.running("rests")
+        yard.suspend("rests", yard.job("rests").uid)
+        yard.kubectl.wait_until("its pods have gone", lambda: yard.pods("rests") == [])
+        found = yard.job("rests")
+        assert (found.suspended, found.failed, found.active) == (True, "", 0)
+        yard.suspend("rests", found.uid, suspend=False)
     yard.kubectl.wait_until("they come again", lambda: len(yard.pods("rests")) == 2)
 
 

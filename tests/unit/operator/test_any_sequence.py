@@ -65,6 +65,14 @@ class AnySequence(RuleBasedStateMachine):
         """Pods that have not ended."""
         return self.world.live(role)
 
+    def suspended(self):
+        """Names of the attempts' Jobs that are suspended and have not failed."""
+        return sorted(
+            found.name
+            for found in self.world.jobs.values()
+            if found.role in ("worker", "launcher") and found.suspended and not found.failed
+        )
+
     def change(self, **sections):
         """A user edits the spec."""
         self.changes = {**self.changes, **sections}
@@ -187,6 +195,13 @@ class AnySequence(RuleBasedStateMachine):
     def suspend_or_resume(self, suspend):
         """A user sets runPolicy.suspend."""
         self.change(runPolicy={**self.changes["runPolicy"], "suspend": suspend})
+
+    @precondition(lambda self: self.suspended())
+    @rule(data=st.data())
+    def suspending_fails_the_job(self, data):
+        """An attempt's Job fails with the pods that suspending has ended."""
+        self.world.fail_with_its_pods(data.draw(st.sampled_from(self.suspended())))
+        self.world.settle()
 
     @rule(there=st.booleans())
     def the_claim_comes_or_goes(self, there):

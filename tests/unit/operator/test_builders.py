@@ -487,9 +487,10 @@ def test_without_a_limit_the_request_says_how_many_threads():
 
 def test_retries_are_for_what_trying_again_may_mend():
     for job in (stage.stage(context(dataset=SOURCE)), evaluate.evaluate(context(), 1)):
-        ignore, fail = job["spec"]["podFailurePolicy"]["rules"]
-        assert ignore["action"] == "Ignore"
-        assert ignore["onPodConditions"][0]["type"] == "DisruptionTarget"
+        lost, stopped, fail = job["spec"]["podFailurePolicy"]["rules"]
+        assert (lost["action"], stopped["action"]) == ("Ignore", "Ignore")
+        assert lost["onPodConditions"][0]["type"] == "DisruptionTarget"
+        assert stopped["onExitCodes"] == {"operator": "In", "values": [143]}
         assert (fail["action"], fail["onExitCodes"]["operator"]) == ("FailJob", "In")
         assert set(fail["onExitCodes"]["values"]) == {2, 10, 11, 12, 14}
         assert job["spec"]["backoffLimit"] > 0

@@ -1,7 +1,8 @@
 """A world that does what a decision asks and what Kubernetes would do with it, in memory.
 
 Only as much of Jobs as the operator leans on: pods appear, run, end, are deleted; a Job with
-backoffLimit 0 fails with its first pod; suspending removes pods and counts no failure.
+backoffLimit 0 fails with its first pod; suspending removes pods, and may fail an attempt's Job
+by that.
 tests/integration/operator checks the same statements against real Jobs.
 """
 
@@ -221,6 +222,10 @@ class World:
                 self.jobs[name] = replace(owner, failed=failed, complete=complete, active=0)
                 if failed:
                     self._kill_rest(owner)
+
+    def fail_with_its_pods(self, name: str) -> None:
+        """A Job that was suspended fails as its pods end with 143."""
+        self.jobs[name] = replace(self.jobs[name], failed="exit code 143")
 
     def meet(self, found: Pod) -> None:
         """The launcher's rendezvous is over."""
