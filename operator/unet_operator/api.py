@@ -171,7 +171,16 @@ class Training(Model):
     """How to train."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=40, description="How often the network sees the training cases."
+        default=40,
+        description="How often the network sees the training cases; not looked at with a "
+        "timeBudget.",
+    )
+    time_budget: Annotated[str, Field(max_length=32, pattern=r"^([1-9][0-9]*[hms])+$")] | None = (
+        Field(
+            default=None,
+            description="Time for planning and training, such as 90m or 1h30m; all attempts "
+            "share it. Grid, patch and epochs are planned to make the most of it.",
+        )
     )
     batch_size: BatchSize = Field(
         default="auto",

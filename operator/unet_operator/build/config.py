@@ -73,8 +73,11 @@ def train_arguments(context: Context, attempt: int) -> list[str]:
         options["--region"] = data.region
     if data.labels is not None:
         options["--labels"] = ",".join(map(str, data.labels))
+    if train.time_budget is None:
+        options["--epochs"] = str(train.epochs)
+    else:
+        options["--time-budget"] = train.time_budget
     options |= {
-        "--epochs": str(train.epochs),
         "--seed": str(train.seed),
         "--validation-fraction": repr(train.validation_fraction),
     }

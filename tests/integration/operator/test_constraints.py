@@ -53,6 +53,8 @@ CASES = [
     ("spec.training.epochs", 1, 0, "greater than or equal to 1"),
     ("spec.training.epochs", 100_000, 100_001, "less than or equal to"),
     ("spec.training.epochs", 3, "three", "integer"),
+    ("spec.training.timeBudget", "1h30m", "90", "should match"),
+    ("spec.training.timeBudget", "20m", "0m", "should match"),
     ("spec.training.batchSize", "auto", "many", "auto or a number"),
     ("spec.training.batchSize", 64, 65, "auto or a number"),
     ("spec.training.batchSize", 1, -1, "auto or a number"),

@@ -229,7 +229,7 @@ def test_what_the_user_chose_is_passed_on():
                 "patchSize": "64,64,64",
                 "learningRate": 0.001,
                 "precision": "float32",
-                "extraArgs": ["--time-budget=5m"],
+                "extraArgs": ["--checkpoint-minutes=1"],
             },
             mpi={"args": ["-print-rank-map"], "env": [{"name": "I_MPI_DEBUG", "value": "5"}]},
         )
@@ -241,9 +241,15 @@ def test_what_the_user_chose_is_passed_on():
     assert pairs["--batch-size"] == "2"
     assert pairs["--patch-size"] == "64,64,64"
     assert pairs["--learning-rate"] == "0.001"
-    assert words[-1] == "--time-budget=5m"
+    assert words[-1] == "--checkpoint-minutes=1"
     assert "--mpi-arg=-print-rank-map" in words[: words.index("--")]
     assert "--genv=I_MPI_DEBUG=5" in words[: words.index("--")]
+
+
+def test_a_time_budget_decides_the_epochs():
+    words = launch_words(context(training={"epochs": 7, "timeBudget": "1h30m"}))
+    assert words[words.index("--time-budget") + 1] == "1h30m"
+    assert "--epochs" not in words
 
 
 def test_labels_are_passed_as_numbers():
