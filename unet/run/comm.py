@@ -32,9 +32,10 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
 
 # Horovod's MPI thread waits on a core that TensorFlow needs.  By default it spins; with
-# these it yields, then sleeps (microseconds).  Two ranks of one thread sharing two cores
-# step in 0.65 s instead of 1.4 s.
-WAIT_SETTINGS = {"I_MPI_THREAD_YIELD": "3", "I_MPI_THREAD_SLEEP": "100"}
+# these it sleeps for so many microseconds (bench/scaling.py: 91 % of a lone rank's speed, 78 %
+# when it wakes ten times as often, 39 % when it spins).  A mere yield is as fast where all
+# cores are busy, but where one is idle it spins, on a container's share of processor time.
+WAIT_SETTINGS = {"I_MPI_THREAD_YIELD": "3", "I_MPI_THREAD_SLEEP": "1000"}
 
 # Horovod waits for ever for a rank that never comes.  Ranks wait for each other longest
 # while one of them still preprocesses its last case or validates it: minutes.
