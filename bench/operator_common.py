@@ -78,13 +78,16 @@ def ask(method: str, path: str, body: dict | None = None, *, accept: str = "*/*"
         )
     sent = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/json", "Accept": accept}
+
+    def answer() -> http.client.HTTPResponse:
+        _local.connection.request(method, path, sent, headers)
+        return _local.connection.getresponse()
+
     try:
-        _local.connection.request(method, path, sent, headers)
-        response = _local.connection.getresponse()
+        response = answer()
     except http.client.RemoteDisconnected:  # it has lain idle for too long
-        _local.connection.close()
-        _local.connection.request(method, path, sent, headers)
-        response = _local.connection.getresponse()
+        _local.connection.close()  # the next request opens it again
+        response = answer()
     content = response.read()
     if response.status >= 300:
         raise SystemExit(f"{method} {path}: {content[:500].decode()}")
