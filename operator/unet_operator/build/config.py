@@ -99,10 +99,6 @@ def rank_environment(context: Context, replicas: int) -> dict[str, str]:
         # Pods share cores unless the kubelet's static policy gives them away: a pinned rank
         # would sit on a neighbour's core.
         "I_MPI_PIN": "0",
-        # Waiting ranks sleep (microseconds), or they would use up the container's processor
-        # time: measured by bench/scaling.py.
-        "I_MPI_THREAD_YIELD": "3",
-        "I_MPI_THREAD_SLEEP": "1000",
     }
     return own | {v.name: v.value for v in spec.pods.env} | {v.name: v.value for v in spec.mpi.env}
 
