@@ -32,9 +32,9 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 T = TypeVar("T")
 
 # Horovod's MPI thread waits on a core that TensorFlow needs.  By default it spins; with
-# these it sleeps for so many microseconds (bench/scaling.py: 91 % of a lone rank's speed, 78 %
-# when it wakes ten times as often, 39 % when it spins).  A mere yield is as fast where all
-# cores are busy, but where one is idle it spins, on a container's share of processor time.
+# these it sleeps for so many microseconds (bench/scaling.py: 90 % of a lone rank's speed, 76 %
+# when it wakes ten times as often, 62 % when it spins).  A mere yield is faster where all cores
+# are busy, but where one is idle it spins, on a container's share of processor time.
 WAIT_SETTINGS = {"I_MPI_THREAD_YIELD": "3", "I_MPI_THREAD_SLEEP": "1000"}
 
 # Horovod waits for ever for a rank that never comes.  Ranks wait for each other longest
