@@ -44,9 +44,13 @@ class Worker:
 
     def __init__(self, command: Sequence[str], threads: int) -> None:
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            stderr=subprocess.DEVNULL, env=environment(threads),
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            stderr=subprocess.DEVNULL,
+            env=environment(threads),
+        )
 
     def __enter__(self) -> Worker:
         return self
@@ -79,9 +83,13 @@ def answer(step: Callable[[], float]) -> None:
 
 
 def forward_flops(
-    filters: Sequence[int], patch: Sequence[int], channels: int, outputs: int,
-    decoder_convolutions: int, supervised: int,
-) -> float:  # fmt: skip
+    filters: Sequence[int],
+    patch: Sequence[int],
+    channels: int,
+    outputs: int,
+    decoder_convolutions: int,
+    supervised: int,
+) -> float:
     """Multiply-adds times two of one forward pass of a U-Net with strides 2, one patch."""
     total, incoming = 0.0, channels
     voxels = [math.prod(patch) / 8**level for level in range(len(filters))]
@@ -112,7 +120,7 @@ class Finished:
 @contextlib.contextmanager
 def limited_group(limit_bytes: int) -> Iterator[Path]:
     """A memory control group below this process' own, such as a container has."""
-    from unet.run.cgroup import PROC, _group
+    from unet.system.cgroup import PROC, _group
 
     own = _group(PROC, "memory")
     if own is None:
@@ -128,9 +136,12 @@ def limited_group(limit_bytes: int) -> Iterator[Path]:
 
 
 def run(
-    command: Sequence[str | Path], threads: int, address_space: float | None = None,
-    extra: Mapping[str, str] | None = None, group: Path | None = None,
-) -> Finished:  # fmt: skip
+    command: Sequence[str | Path],
+    threads: int,
+    address_space: float | None = None,
+    extra: Mapping[str, str] | None = None,
+    group: Path | None = None,
+) -> Finished:
     """Runs a command to its end.
 
     Args:
@@ -151,9 +162,13 @@ def run(
 
     began = time.perf_counter()
     process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, env=environment(threads) | dict(extra or {}), preexec_fn=limit,
-    )  # fmt: skip
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(threads) | dict(extra or {}),
+        preexec_fn=limit,
+    )
     chunks: list[str] = []
     reader = threading.Thread(target=lambda: chunks.append(process.stdout.read()))
     reader.start()
@@ -166,9 +181,12 @@ def run(
     reader.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     return Finished(
-        code=process.returncode, output="".join(chunks), wall=time.perf_counter() - began,
-        cpu=usage.ru_utime + usage.ru_stime, peak_bytes=usage.ru_maxrss * 1024,
-    )  # fmt: skip
+        code=process.returncode,
+        output="".join(chunks),
+        wall=time.perf_counter() - began,
+        cpu=usage.ru_utime + usage.ru_stime,
+        peak_bytes=usage.ru_maxrss * 1024,
+    )
 
 
 def require(finished: Finished, what: str) -> Finished:

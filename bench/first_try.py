@@ -22,12 +22,28 @@ def once(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     data, trained, results = folder / "data", folder / "run", folder / "results"
     commands = {
         "phantom": [*unet, "phantom", "--output", data],
-        "train": [*unet, "train", "--data_path", data, "--output", trained,
-                  "--time-budget", args.time_budget],
-        "evaluate": [*unet, "evaluate", "--data_path", data, "--saved_model", trained,
-                     "--output", results],
+        "train": [
+            *unet,
+            "train",
+            "--data_path",
+            data,
+            "--output",
+            trained,
+            "--time-budget",
+            args.time_budget,
+        ],
+        "evaluate": [
+            *unet,
+            "evaluate",
+            "--data_path",
+            data,
+            "--saved_model",
+            trained,
+            "--output",
+            results,
+        ],
         "report": [*unet, "report", "--output", results, "--json"],
-    }  # fmt: skip
+    }
     seconds, cpu = {}, 0.0
     for name, command in commands.items():
         done = require(run(command, args.threads), name)
@@ -54,13 +70,21 @@ def main() -> None:
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as name:
             rounds.append(once(args, Path(name)))
-    print(json.dumps({
-        "time_budget": args.time_budget, "threads": args.threads, "rounds": args.rounds,
-        "seconds": {key: spread([r[key] for r in rounds]) for key in rounds[0]
-                    if key != "mean_dice"},
-        "mean_dice": spread([r["mean_dice"] for r in rounds]),
-        "under_five_minutes": max(r["total"] for r in rounds) < 300,
-    }, indent=1))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "time_budget": args.time_budget,
+                "threads": args.threads,
+                "rounds": args.rounds,
+                "seconds": {
+                    key: spread([r[key] for r in rounds]) for key in rounds[0] if key != "mean_dice"
+                },
+                "mean_dice": spread([r["mean_dice"] for r in rounds]),
+                "under_five_minutes": max(r["total"] for r in rounds) < 300,
+            },
+            indent=1,
+        )
+    )
 
 
 if __name__ == "__main__":

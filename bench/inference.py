@@ -32,12 +32,12 @@ PEER = "monai"
 
 def serve(args: argparse.Namespace) -> None:
     """One of our engines: prepared volume → logits."""
-    from unet.commands.evaluate import set_threads
+    from unet.cli.evaluate import set_threads
 
     set_threads()
-    from unet.network.bundle import load_bundle
-    from unet.result.infer import Predictor, window_size
-    from unet.result.window import sliding_window
+    from unet.inference.predictor import Predictor, window_size
+    from unet.inference.sliding_window import sliding_window
+    from unet.network.saved_model import load_bundle
 
     bundle = load_bundle(args.saved_model)
     predictor = Predictor(bundle, backend=args.serve, overlap=args.overlap)
@@ -58,15 +58,15 @@ def serve(args: argparse.Namespace) -> None:
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
     """Writes the network, its weights and the prepared cases where the peer can read them."""
-    from unet.commands.evaluate import set_threads
+    from unet.cli.evaluate import set_threads
 
     set_threads()
     from unet.data.msd import load_dataset
-    from unet.data.preprocess import prepare_image, prepare_label
+    from unet.data.preparation import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label
-    from unet.network.bundle import load_bundle
-    from unet.result.evaluate import channels_for, target_for
-    from unet.result.evaluation import select_cases
+    from unet.evaluation.evaluator import channels_for, target_for
+    from unet.evaluation.folder import select_cases
+    from unet.network.saved_model import load_bundle
 
     bundle, dataset = load_bundle(args.saved_model), load_dataset(args.data_path)
     model = bundle.model()
@@ -132,8 +132,8 @@ def measure(
 
 def region_dice(logits: np.ndarray, truth: np.ndarray, target: object) -> list[float]:
     """Dice of each region of one case."""
-    from unet.result.infer import activate
-    from unet.result.metrics import dice
+    from unet.evaluation.metrics import dice
+    from unet.inference.predictor import activate
 
     masks = target.decode(activate(logits, target))
     return [dice(masks[..., r], truth[..., r]) for r in range(truth.shape[-1])]

@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from common import PYTHON, ROOT, bars, run, spread
+from common import PYTHON, ROOT, Finished, bars, run, spread
 
 sys.path.insert(0, str(ROOT))
 
@@ -28,16 +28,27 @@ def shape_of(args: argparse.Namespace, network: str, micro: int | None, precisio
 
     spec = course_spec(1, 1, args.filters, upsampling=False)
     if network == "planned":
-        spec = NetworkSpec(channels=1, outputs=1, filters=spec.filters, strides=spec.strides,
-                           supervised_levels=3)  # fmt: skip
+        spec = NetworkSpec(
+            channels=1, outputs=1, filters=spec.filters, strides=spec.strides, supervised_levels=3
+        )
     return Shape(
-        network=spec, patch_size=(args.side,) * 3, batch_size=args.batch, micro_batch=micro,
-        activation="sigmoid", threads=args.threads, precision=precision,
-    ).model_dump_json()  # fmt: skip
+        network=spec,
+        patch_size=(args.side,) * 3,
+        batch_size=args.batch,
+        micro_batch=micro,
+        activation="sigmoid",
+        threads=args.threads,
+        precision=precision,
+    ).model_dump_json()
+
+
+def outcome(failed: Finished) -> str:
+    last_line = (failed.output.splitlines() or [""])[-1]
+    return f"code {failed.code}: {last_line[:200]}"
 
 
 def measure(args: argparse.Namespace) -> dict:
-    from unet.planning.machine import this_machine
+    from unet.system.machine import this_machine
 
     precisions = ["float32", "bfloat16"] if this_machine().bfloat16 else ["float32"]
     slices = sorted(set(args.micro_batch) | ({args.batch} if args.whole else set()))
@@ -46,20 +57,27 @@ def measure(args: argparse.Namespace) -> dict:
         for precision in precisions:
             for micro in slices:
                 shape = shape_of(args, network, micro if micro < args.batch else None, precision)
-                command = [PYTHON, "-m", "unet.run.probe", shape]
-                runs = [run(command, args.threads, args.limit_gib * 2**30)
-                        for _ in range(args.rounds)]  # fmt: skip
+                command = [PYTHON, "-m", "unet.training.trial_step", shape]
+                runs = [
+                    run(command, args.threads, args.limit_gib * 2**30) for _ in range(args.rounds)
+                ]
                 well = [r for r in runs if r.code == 0]
-                peaks = [json.loads(r.output.strip().splitlines()[-1])["peak_bytes"] / 2**30
-                         for r in well]  # fmt: skip
+                peaks = [
+                    json.loads(r.output.strip().splitlines()[-1])["peak_bytes"] / 2**30
+                    for r in well
+                ]
                 found[f"{network}, {precision}, slices of {micro}"] = {
                     "peak_gib": spread(peaks) if peaks else None,
                     "wall_seconds": spread([r.wall for r in runs]),
-                    "outcome": "done" if len(well) == len(runs) else
-                    f"code {runs[-1].code}: {(runs[-1].output.splitlines() or [''])[-1][:200]}",
-                }  # fmt: skip
-    return {"side": args.side, "batch": args.batch, "filters": args.filters,
-            "limit_gib": args.limit_gib, "variants": found}  # fmt: skip
+                    "outcome": "done" if len(well) == len(runs) else outcome(runs[-1]),
+                }
+    return {
+        "side": args.side,
+        "batch": args.batch,
+        "filters": args.filters,
+        "limit_gib": args.limit_gib,
+        "variants": found,
+    }
 
 
 def main() -> None:

@@ -119,25 +119,34 @@ def namespace(name: str, claims: Iterable[str] = ()) -> Iterator[None]:
 def claim(name: str, where: str) -> dict:
     """A claim that several nodes can write."""
     return {
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
         "metadata": {"name": name, "namespace": where},
-        "spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "shared",
-                 "resources": {"requests": {"storage": "1Gi"}}},
-    }  # fmt: skip
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": "shared",
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
 
 
 def training(name: str, where: str, **spec: object) -> dict:
     """A training; `spec` adds to or replaces what every one needs."""
     return {
-        "apiVersion": "unet.dev/v1alpha1", "kind": "UNetTraining",
+        "apiVersion": "unet.dev/v1alpha1",
+        "kind": "UNetTraining",
         "metadata": {"name": name, "namespace": where},
         "spec": {
-            "dataset": {"task": "Task01_BrainTumour", "volume": {"claimName": "msd"},
-                        "channels": ["FLAIR"], "region": "whole-tumour"},
+            "dataset": {
+                "task": "Task01_BrainTumour",
+                "volume": {"claimName": "msd"},
+                "channels": ["FLAIR"],
+                "region": "whole-tumour",
+            },
             "output": {"claimName": "results"},
             **spec,
         },
-    }  # fmt: skip
+    }
 
 
 def operator_pod() -> str:
@@ -225,5 +234,9 @@ def wait_until(what: str, condition: Callable[[], object], seconds: float) -> fl
 
 def fake_nodes(count: int) -> None:
     """Has the cluster pretend to so many nodes more."""
-    subprocess.run([ROOT / "cluster/kube", "fake-nodes", str(count)], check=True,
-                   stdout=sys.stderr, env=os.environ)  # fmt: skip
+    subprocess.run(
+        [ROOT / "cluster/kube", "fake-nodes", str(count)],
+        check=True,
+        stdout=sys.stderr,
+        env=os.environ,
+    )

@@ -29,32 +29,52 @@ from operator_common import ACCOUNT, kubectl, training, wait_until
 NAMESPACE = "bench-operator"
 IMAGE = "unet-operator/training:dev"
 SPEC = {
-    "training": {"epochs": 3, "batchSize": 2, "patchSize": "32,32,32", "precision": "float32",
-                 "validationFraction": 0.25,
-                 "extraArgs": ["--steps-per-epoch", "4", "--filters", "8"]},
-    "workers": {"replicas": 2, "topologyKey": "kubernetes.io/hostname",
-                "resources": {"requests": {"cpu": "100m", "memory": "1Gi"},
-                              "limits": {"cpu": "1", "memory": "2Gi"}}},
+    "training": {
+        "epochs": 3,
+        "batchSize": 2,
+        "patchSize": "32,32,32",
+        "precision": "float32",
+        "validationFraction": 0.25,
+        "extraArgs": ["--steps-per-epoch", "4", "--filters", "8"],
+    },
+    "workers": {
+        "replicas": 2,
+        "topologyKey": "kubernetes.io/hostname",
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "1Gi"},
+            "limits": {"cpu": "1", "memory": "2Gi"},
+        },
+    },
     "evaluation": {"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "2Gi"}}},
-}  # fmt: skip
+}
 
 
 def files_pod() -> dict:
     """A pod that fills the data claim."""
     return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "files", "namespace": NAMESPACE},
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "files", "namespace": NAMESPACE},
         "spec": {
-            "restartPolicy": "Never", "securityContext": {"runAsUser": 65532},
-            "containers": [{
-                "name": "files", "image": IMAGE,
-                "args": ["phantom", "--output", "/data/Task01_BrainTumour", "--cases", "8"],
-                "volumeMounts": [{"name": "msd", "mountPath": "/data"},
-                                 {"name": "home", "mountPath": "/home"}],
-            }],
-            "volumes": [{"name": "msd", "persistentVolumeClaim": {"claimName": "msd"}},
-                        {"name": "home", "emptyDir": {}}],
+            "restartPolicy": "Never",
+            "securityContext": {"runAsUser": 65532},
+            "containers": [
+                {
+                    "name": "files",
+                    "image": IMAGE,
+                    "args": ["phantom", "--output", "/data/Task01_BrainTumour", "--cases", "8"],
+                    "volumeMounts": [
+                        {"name": "msd", "mountPath": "/data"},
+                        {"name": "home", "mountPath": "/home"},
+                    ],
+                }
+            ],
+            "volumes": [
+                {"name": "msd", "persistentVolumeClaim": {"claimName": "msd"}},
+                {"name": "home", "emptyDir": {}},
+            ],
         },
-    }  # fmt: skip
+    }
 
 
 def start(name: str) -> dict[str, float]:
@@ -71,10 +91,12 @@ def start(name: str) -> dict[str, float]:
         return max(r.time for r in asked if condition(r))
 
     apply = when(lambda r: r.resource == "unettrainings" and r.verb == "create")
-    workers = when(lambda r: r.resource == "jobs" and r.name == f"{name}-worker-1"
-                   and r.verb == "create")  # fmt: skip
-    launcher = when(lambda r: r.resource == "jobs" and r.name == f"{name}-launcher-1"
-                    and r.verb == "create")  # fmt: skip
+    workers = when(
+        lambda r: r.resource == "jobs" and r.name == f"{name}-worker-1" and r.verb == "create"
+    )
+    launcher = when(
+        lambda r: r.resource == "jobs" and r.name == f"{name}-launcher-1" and r.verb == "create"
+    )
     bound = when(lambda r: r.resource == "pods/binding" and r.name.startswith(f"{name}-worker-1-"))
     return {
         "until_mpiexec": (mpiexec - apply).total_seconds(),
@@ -118,15 +140,29 @@ def measure(args: argparse.Namespace) -> dict:
     rounds = []
     with common.namespace(NAMESPACE, ("msd", "results")):
         common.create([files_pod()])
-        kubectl("-n", NAMESPACE, "wait", "pod/files", "--timeout=180s",
-                "--for=jsonpath={.status.phase}=Succeeded")  # fmt: skip
+        kubectl(
+            "-n",
+            NAMESPACE,
+            "wait",
+            "pod/files",
+            "--timeout=180s",
+            "--for=jsonpath={.status.phase}=Succeeded",
+        )
         for number in range(args.rounds):
             name, began = f"life-{number}", datetime.now(UTC)
             rounds.append(start(name))
             if number < args.rounds - 1:
                 kubectl("-n", NAMESPACE, "delete", "unettraining", name)
-                kubectl("-n", NAMESPACE, "wait", "pod", "-l", f"unet.dev/training={name}",
-                        "--for=delete", "--timeout=180s")  # fmt: skip
+                kubectl(
+                    "-n",
+                    NAMESPACE,
+                    "wait",
+                    "pod",
+                    "-l",
+                    f"unet.dev/training={name}",
+                    "--for=delete",
+                    "--timeout=180s",
+                )
         life = finish(name, began)
     return {
         "rounds": args.rounds,

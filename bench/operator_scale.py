@@ -75,13 +75,15 @@ def measure_memory(args: argparse.Namespace) -> dict:
 def foreign_pod(index: int) -> dict:
     """A pod of somebody else's on a fake node."""
     return {
-        "apiVersion": "v1", "kind": "Pod",
+        "apiVersion": "v1",
+        "kind": "Pod",
         "metadata": {"name": f"p{index:05d}", "namespace": FOREIGN, "labels": {"app": "foreign"}},
         "spec": {
-            "nodeName": f"kwok-{index // PODS_PER_NODE}", "tolerations": [FAKE],
+            "nodeName": f"kwok-{index // PODS_PER_NODE}",
+            "tolerations": [FAKE],
             "containers": [{"name": "main", "image": "nobody/cares:1"}],
         },
-    }  # fmt: skip
+    }
 
 
 def running(where: str) -> int:
@@ -98,16 +100,20 @@ def measure_burst(args: argparse.Namespace) -> dict:
         wait_until("the claims are bound", claims_bound, 120)
         burst = [
             training(
-                f"t{index:03d}", NAMESPACE,
-                workers={"replicas": args.workers, "nodeSelector": {"type": "kwok"},
-                         "tolerations": [FAKE],
-                         "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}}},
+                f"t{index:03d}",
+                NAMESPACE,
+                workers={
+                    "replicas": args.workers,
+                    "nodeSelector": {"type": "kwok"},
+                    "tolerations": [FAKE],
+                    "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}},
+                },
                 evaluation={"enabled": False},
                 # They stay to be counted.
                 runPolicy={"cleanPodPolicy": "None"},
             )
             for index in range(args.trainings)
-        ]  # fmt: skip
+        ]
         began = datetime.now(UTC)
         with Meter() as until_pods:
             create(burst)
@@ -118,8 +124,14 @@ def measure_burst(args: argparse.Namespace) -> dict:
         asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
     common.fake_nodes(0)
     first = min(r.time for r in asked if r.resource == "unettrainings" and r.verb == "create")
-    jobs = [r.time for r in asked if r.user == ACCOUNT and r.resource == "jobs"
-            and r.verb == "create" and "-worker-" in r.name]  # fmt: skip
+    jobs = [
+        r.time
+        for r in asked
+        if r.user == ACCOUNT
+        and r.resource == "jobs"
+        and r.verb == "create"
+        and "-worker-" in r.name
+    ]
     ours = [r for r in asked if r.user == ACCOUNT]
     return {
         "trainings": args.trainings,
@@ -129,9 +141,11 @@ def measure_burst(args: argparse.Namespace) -> dict:
         "until_pods": until_pods.result(),
         "until_all_succeeded": until_end.result(),
         "operator_requests_a_training": round(len(ours) / args.trainings, 1),
-        "pods_after_seconds": {str(share): seconds(pods[int(share * wanted / 100) - 1] - first)
-                               for share in (25, 50, 75, 100)},
-    }  # fmt: skip
+        "pods_after_seconds": {
+            str(share): seconds(pods[int(share * wanted / 100) - 1] - first)
+            for share in (25, 50, 75, 100)
+        },
+    }
 
 
 def workers() -> list[datetime]:
@@ -157,8 +171,13 @@ def main() -> None:
     memory = modes.add_parser("memory", help="resident memory with many trainings and pods")
     memory.add_argument("--trainings", type=int, default=1000)
     memory.add_argument("--pods", type=int, default=5000, help="of others")
-    memory.add_argument("--settle", type=float, default=320.0, metavar="SECONDS",
-                        help="to watch after the restart; a resync is after 300")  # fmt: skip
+    memory.add_argument(
+        "--settle",
+        type=float,
+        default=320.0,
+        metavar="SECONDS",
+        help="to watch after the restart; a resync is after 300",
+    )
     burst = modes.add_parser("burst", help="many trainings applied at once")
     burst.add_argument("--trainings", type=int, default=100)
     burst.add_argument("--workers", type=int, default=4)

@@ -24,26 +24,30 @@ sys.path.insert(0, str(ROOT))
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict:
-    from unet.config import TrainConfig
-    from unet.data.feed import Feed
-    from unet.run.comm import Solo
-    from unet.run.heap import keep_freed_memory
-    from unet.run.prepare import prepare
-    from unet.run.progress import Reporter
-    from unet.run.step import Trainer
-    from unet.run.threads import use_threads
+    from unet.parallel.comm import Solo
+    from unet.planning.settings import TrainConfig
+    from unet.system.malloc import keep_freed_memory
+    from unet.system.progress import Reporter
+    from unet.system.threads import use_threads
+    from unet.training.feed import Feed
+    from unet.training.pipeline import prepare
+    from unet.training.step import Trainer
 
     use_threads(args.threads)
     keep_freed_memory()
     config = TrainConfig(
-        data_path=args.data_path, output=folder, time_budget=args.minutes * 60,
-        threads=args.threads, patch_size=args.patch,
-    )  # fmt: skip
+        data_path=args.data_path,
+        output=folder,
+        time_budget=args.minutes * 60,
+        threads=args.threads,
+        patch_size=args.patch,
+    )
     ready = prepare(config, Solo(), Reporter(rank=1))
     plan = ready.plan
     trainer = Trainer(plan.shape, Solo(), seed=0)
-    feed = Feed(ready.cache, ready.split.training, plan.target, plan.patch_size,
-                plan.batch_size, seed=0)  # fmt: skip
+    feed = Feed(
+        ready.cache, ready.split.training, plan.target, plan.patch_size, plan.batch_size, seed=0
+    )
     same = next(iter(feed.batches(0, 1)))
     seconds: dict[str, dict[str, list[float]]] = {
         name: {"wall": [], "cpu": []} for name in ("bare", "pipeline")
@@ -63,13 +67,17 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
                 if name == "pipeline":
                     waits.append((feed.waited - waited) / wall)
     return {
-        "data_set": ready.dataset.name, "patch": plan.patch_size, "batch": plan.batch_size,
-        "threads": args.threads, "rounds": args.rounds, "steps_per_round": args.steps,
+        "data_set": ready.dataset.name,
+        "patch": plan.patch_size,
+        "batch": plan.batch_size,
+        "threads": args.threads,
+        "rounds": args.rounds,
+        "steps_per_round": args.steps,
         "seconds_per_step": {n: {k: spread(v) for k, v in s.items()} for n, s in seconds.items()},
         "rate_ratio_wall": ratios(seconds["bare"]["wall"], seconds["pipeline"]["wall"]),
         "rate_ratio_cpu": ratios(seconds["bare"]["cpu"], seconds["pipeline"]["cpu"]),
         "feed_wait_share": spread(waits, 3),
-    }  # fmt: skip
+    }
 
 
 def _patch(text: str) -> tuple[int, int, int]:

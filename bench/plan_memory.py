@@ -34,22 +34,47 @@ def one(
     output = folder / f"run_{data.name}"
     base = [PYTHON, "-m", "unet"]
     # The plan of a real run, probe and all; the run then takes it from its folder.
-    planned = [*base, "plan", "--data_path", data, "--output", output,
-               "--time-budget", f"{args.minutes}m", "--threads", str(args.threads)]  # fmt: skip
+    planned = [
+        *base,
+        "plan",
+        "--data_path",
+        data,
+        "--output",
+        output,
+        "--time-budget",
+        f"{args.minutes}m",
+        "--threads",
+        str(args.threads),
+    ]
     require(run(planned, args.threads, group=group), f"plan of {data.name}")
     file = output / "plan.json"
     plan = json.loads(file.read_text()) | {"steps_per_epoch": args.steps, "epochs": 1}
     file.write_text(json.dumps(plan))
-    train = [*base, "train", "--data_path", data, "--output", output, "--epochs", "1",
-             "--threads", str(args.threads), "--validate-every", "1"]  # fmt: skip
+    train = [
+        *base,
+        "train",
+        "--data_path",
+        data,
+        "--output",
+        output,
+        "--epochs",
+        "1",
+        "--threads",
+        str(args.threads),
+        "--validate-every",
+        "1",
+    ]
     done = require(run(train, args.threads, group=group), f"train on {data.name}")
     return {
-        "data_set": data.name, "patch": plan["patch_size"], "batch": plan["batch_size"],
-        "precision": plan["precision"], "limit_gib": round(plan["memory_limit_bytes"] / 2**30, 3),
+        "data_set": data.name,
+        "patch": plan["patch_size"],
+        "batch": plan["batch_size"],
+        "precision": plan["precision"],
+        "limit_gib": round(plan["memory_limit_bytes"] / 2**30, 3),
         "predicted_gib": round(plan["memory_bytes"] / 2**30, 3),
         "measured_gib": round(done.peak_bytes / 2**30, 3),
         "predicted_over_measured": round(plan["memory_bytes"] / done.peak_bytes, 3),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -68,8 +93,18 @@ def main() -> None:
         folder, sets = Path(name), [path.resolve() for path in args.data_path]
         for task in () if sets else PHANTOMS:
             path = folder / task
-            made = [PYTHON, "-m", "unet", "phantom", "--output", path, "--task", task,
-                    "--cases", str(args.phantom_cases)]  # fmt: skip
+            made = [
+                PYTHON,
+                "-m",
+                "unet",
+                "phantom",
+                "--output",
+                path,
+                "--task",
+                task,
+                "--cases",
+                str(args.phantom_cases),
+            ]
             require(run(made, args.threads), f"phantom {task}")
             sets.append(path)
         limit = args.limit_gib and int(args.limit_gib * 2**30)

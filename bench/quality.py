@@ -37,14 +37,30 @@ class Point:
 
 def train(args: argparse.Namespace, folder: Path) -> tuple[float, list[Point]]:
     """Runs `unet train`; returns its minutes and the curve."""
-    from unet.run.logfmt import parse_line
+    from unet.system.logfmt import parse_line
 
-    command = [PYTHON, "-m", "unet", "train", "--data_path", str(args.data_path), "--output",
-               str(folder), "--time-budget", args.time_budget, "--split", "kfold",
-               "--fold", str(args.fold), "--folds", str(args.folds)]  # fmt: skip
+    command = [
+        PYTHON,
+        "-m",
+        "unet",
+        "train",
+        "--data_path",
+        str(args.data_path),
+        "--output",
+        str(folder),
+        "--time-budget",
+        args.time_budget,
+        "--split",
+        "kfold",
+        "--fold",
+        str(args.fold),
+        "--folds",
+        str(args.folds),
+    ]
     points, began = [], time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                          env=environment(args.threads)) as process:  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment(args.threads)
+    ) as process:
         for line in process.stdout:
             sys.stderr.write(line)
             fields = parse_line(line) or {}
@@ -61,11 +77,11 @@ def peer(args: argparse.Namespace, run_folder: Path, minutes: float) -> dict[str
     import numpy as np
 
     from unet.data.msd import load_dataset
+    from unet.data.regions import make_target
     from unet.data.split import load_split
-    from unet.data.target import make_target
     from unet.data.volume import read_image, read_label
-    from unet.result.metrics import dice
-    from unet.result.stats import bootstrap_mean
+    from unet.evaluation.intervals import bootstrap_mean
+    from unet.evaluation.metrics import dice
 
     dataset, split = load_dataset(args.data_path), load_split(run_folder / "split.json")
     target = make_target(dataset, None, None)
@@ -77,9 +93,12 @@ def peer(args: argparse.Namespace, run_folder: Path, minutes: float) -> dict[str
         task = {
             "training": [files[case] for case in split.training],
             "validation": {case: files[case] for case in split.validation},
-            "outputs": target.outputs, "minutes": minutes, "threads": args.threads,
-            "patch": args.peer_patch, "predictions": str(folder),
-        }  # fmt: skip
+            "outputs": target.outputs,
+            "minutes": minutes,
+            "threads": args.threads,
+            "patch": args.peer_patch,
+            "predictions": str(folder),
+        }
         (folder / "task.json").write_text(json.dumps(task))
         script = ROOT / "bench/peers/monai_tutorial.py"
         command = [args.peer_python, str(script), str(folder / "task.json")]
@@ -113,22 +132,35 @@ def draw(file: Path, name: str, points: list[Point], final: float, minutes: floa
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    from unet.config import TrainConfig
+    from unet.planning.settings import TrainConfig
 
     minutes, points = train(args, folder / "run")
     results = folder / "results"
-    command = [PYTHON, "-m", "unet", "evaluate", "--data_path", args.data_path, "--saved_model",
-               folder / "run", "--output", results]  # fmt: skip
+    command = [
+        PYTHON,
+        "-m",
+        "unet",
+        "evaluate",
+        "--data_path",
+        args.data_path,
+        "--saved_model",
+        folder / "run",
+        "--output",
+        results,
+    ]
     scored = require(run(command, args.threads), "unet evaluate")
     summary = json.loads((results / "results.json").read_text())["summary"]
     result = {
-        "data_set": args.data_path.name, "fold": f"{args.fold}/{args.folds}",
-        "time_budget": args.time_budget, "threads": args.threads,
-        "training_minutes": round(minutes, 2), "evaluation_minutes": round(scored.wall / 60, 2),
+        "data_set": args.data_path.name,
+        "fold": f"{args.fold}/{args.folds}",
+        "time_budget": args.time_budget,
+        "threads": args.threads,
+        "training_minutes": round(minutes, 2),
+        "evaluation_minutes": round(scored.wall / 60, 2),
         "mean_dice": summary["mean_dice"],
         "regions": {r["region"]: r["dice"] for r in summary["regions"]},
         "curve": [[p.minutes, p.dice] for p in points],
-    }  # fmt: skip
+    }
     if args.figure:
         draw(args.figure, args.data_path.name, points, summary["mean_dice"]["mean"], minutes)
     if args.peer_python:

@@ -37,22 +37,31 @@ def rank(args: argparse.Namespace) -> None:
     import time
 
     from unet.network.model import NetworkSpec
+    from unet.parallel.comm import open_comm
     from unet.planning.plan import Shape
-    from unet.run.comm import open_comm
-    from unet.run.heap import keep_freed_memory
-    from unet.run.step import Trainer
-    from unet.run.threads import use_threads
+    from unet.system.malloc import keep_freed_memory
+    from unet.system.threads import use_threads
+    from unet.training.step import Trainer
 
     comm = open_comm()
     keep_freed_memory()
     use_threads(1)
     levels = len(args.filters)
     network = NetworkSpec(
-        channels=1, outputs=3, filters=args.filters, strides=((2, 2, 2),) * (levels - 1),
+        channels=1,
+        outputs=3,
+        filters=args.filters,
+        strides=((2, 2, 2),) * (levels - 1),
         supervised_levels=min(3, levels - 1),
-    )  # fmt: skip
-    shape = Shape(network=network, patch_size=args.patch, batch_size=args.batch,
-                  activation="softmax", threads=1, precision="float32")  # fmt: skip
+    )
+    shape = Shape(
+        network=network,
+        patch_size=args.patch,
+        batch_size=args.batch,
+        activation="softmax",
+        threads=1,
+        precision="float32",
+    )
     trainer = Trainer(shape, comm, seed=0)
     trainer.share_state()
     rng = np.random.default_rng(comm.rank)
@@ -74,12 +83,26 @@ def rank(args: argparse.Namespace) -> None:
 
 def launch(args: argparse.Namespace, ranks: int, wait: dict[str, str]) -> dict[str, float]:
     """Starts a world and returns rank 0's answer."""
-    own = [PYTHON, __file__, "--rank", "--steps", str(args.steps), "--batch", str(args.batch),
-           "--patch", ",".join(map(str, args.patch)),
-           "--filters", ",".join(map(str, args.filters))]  # fmt: skip
+    own = [
+        PYTHON,
+        __file__,
+        "--rank",
+        "--steps",
+        str(args.steps),
+        "--batch",
+        str(args.batch),
+        "--patch",
+        ",".join(map(str, args.patch)),
+        "--filters",
+        ",".join(map(str, args.filters)),
+    ]
     mpi = Path(PYTHON).parent / "mpiexec.hydra"
-    fixed = {"I_MPI_FABRICS": "shm", "I_MPI_PIN": "0", "I_MPI_ROOT": str(mpi.parent.parent),
-             "LD_LIBRARY_PATH": str(mpi.parent.parent / "lib")} | wait  # fmt: skip
+    fixed = {
+        "I_MPI_FABRICS": "shm",
+        "I_MPI_PIN": "0",
+        "I_MPI_ROOT": str(mpi.parent.parent),
+        "LD_LIBRARY_PATH": str(mpi.parent.parent / "lib"),
+    } | wait
     done = run([mpi, "-n", str(ranks), *own], threads=1, extra=fixed)
     require(done, f"{ranks} ranks")
     line = next(text for text in done.output.splitlines() if text.startswith('{"cpu"'))
@@ -98,14 +121,17 @@ def measure(args: argparse.Namespace) -> dict:
             wall[name].append(found["wall"])
             cpu[name].append(found["cpu"])
     return {
-        "patch": args.patch, "batch_per_rank": args.batch, "filters": args.filters,
-        "rounds": args.rounds, "steps": args.steps,
+        "patch": args.patch,
+        "batch_per_rank": args.batch,
+        "filters": args.filters,
+        "rounds": args.rounds,
+        "steps": args.steps,
         "voxels_per_rank_and_step": args.batch * math.prod(args.patch),
         "wall_seconds_per_step": {name: spread(s) for name, s in wall.items()},
         "cpu_seconds_per_rank_and_step": {name: spread(s) for name, s in cpu.items()},
         "efficiency_wall": {n: ratios(wall["one rank"], wall[n]) for n in WAITS},
         "efficiency_cpu": {n: ratios(cpu["one rank"], cpu[n]) for n in WAITS},
-    }  # fmt: skip
+    }
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -132,8 +158,12 @@ def main() -> None:
     result = measure(args)
     print(json.dumps(result, indent=1))
     if args.figure:
-        bars(args.figure, "Two ranks against one", "scaling efficiency by wall time",
-             result["efficiency_wall"])  # fmt: skip
+        bars(
+            args.figure,
+            "Two ranks against one",
+            "scaling efficiency by wall time",
+            result["efficiency_wall"],
+        )
 
 
 if __name__ == "__main__":

@@ -34,24 +34,34 @@ OUTPUTS, SUPERVISED = 3, 3
 def serve(args: argparse.Namespace) -> None:
     """Our side."""
     from unet.network.model import NetworkSpec
+    from unet.parallel.comm import Solo
     from unet.planning.plan import Shape
-    from unet.run.comm import Solo
-    from unet.run.heap import keep_freed_memory
-    from unet.run.step import Trainer
-    from unet.run.threads import use_threads
+    from unet.system.malloc import keep_freed_memory
+    from unet.system.threads import use_threads
+    from unet.training.step import Trainer
 
     keep_freed_memory()
     use_threads(args.threads)
     network = NetworkSpec(
-        channels=1, outputs=OUTPUTS, filters=args.filters,
-        strides=((2, 2, 2),) * (len(args.filters) - 1), supervised_levels=SUPERVISED,
-    )  # fmt: skip
+        channels=1,
+        outputs=OUTPUTS,
+        filters=args.filters,
+        strides=((2, 2, 2),) * (len(args.filters) - 1),
+        supervised_levels=SUPERVISED,
+    )
     precision = "bfloat16" if args.bfloat16 else "float32"
     trainer = Trainer(
-        Shape(network=network, patch_size=args.patch, batch_size=args.batch, activation="softmax",
-              threads=args.threads, precision=precision),
-        Solo(), seed=0,
-    )  # fmt: skip
+        Shape(
+            network=network,
+            patch_size=args.patch,
+            batch_size=args.batch,
+            activation="softmax",
+            threads=args.threads,
+            precision=precision,
+        ),
+        Solo(),
+        seed=0,
+    )
     rng = np.random.default_rng(0)
     image = rng.standard_normal((args.batch, *args.patch, 1), dtype=np.float32)
     target = np.eye(OUTPUTS, dtype=np.uint8)[rng.integers(0, OUTPUTS, (args.batch, *args.patch))]
@@ -61,7 +71,7 @@ def serve(args: argparse.Namespace) -> None:
 def gemm_rate(threads: int) -> float:
     """FLOP per CPU second of a large float32 matrix product in TensorFlow; the best of five."""
     import unet  # noqa: F401  sets TensorFlow's environment
-    from unet.run.threads import use_threads
+    from unet.system.threads import use_threads
 
     use_threads(threads)
     import tensorflow as tf
@@ -82,9 +92,15 @@ def gemm_rate(threads: int) -> float:
 def measure(args: argparse.Namespace) -> dict:
     """Lets the sides take turns and compares them."""
     common = [
-        "--patch", ",".join(map(str, args.patch)), "--batch", str(args.batch),
-        "--filters", ",".join(map(str, args.filters)), "--threads", str(args.threads),
-    ]  # fmt: skip
+        "--patch",
+        ",".join(map(str, args.patch)),
+        "--batch",
+        str(args.batch),
+        "--filters",
+        ",".join(map(str, args.filters)),
+        "--threads",
+        str(args.threads),
+    ]
     bf16 = ["--bfloat16"] if args.bfloat16 else []
     commands = {"ours": [PYTHON, __file__, "--serve", *common, *bf16]}
     if args.peer_python:
@@ -93,8 +109,15 @@ def measure(args: argparse.Namespace) -> dict:
             for layout in ("contiguous", "channels_last_3d"):
                 for precision in ("float32", "bfloat16") if args.bfloat16 else ("float32",):
                     name = f"{network}, {layout}, {precision}"
-                    commands[name] = [*peer, "--network", network, "--layout", layout,
-                                      "--precision", precision]  # fmt: skip
+                    commands[name] = [
+                        *peer,
+                        "--network",
+                        network,
+                        "--layout",
+                        layout,
+                        "--precision",
+                        precision,
+                    ]
     flops = {name: _flops(args, 2 if name.startswith("monai") else 1) for name in commands}
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     peaks: dict[str, int] = {}
@@ -114,8 +137,12 @@ def measure(args: argparse.Namespace) -> dict:
     }
     gemm = gemm_rate(args.threads)
     result = {
-        "patch": args.patch, "batch": args.batch, "filters": args.filters,
-        "threads": args.threads, "rounds": args.rounds, "steps_per_round": args.steps,
+        "patch": args.patch,
+        "batch": args.batch,
+        "filters": args.filters,
+        "threads": args.threads,
+        "rounds": args.rounds,
+        "steps_per_round": args.steps,
         "cpu_seconds_per_step": {name: spread(s) for name, s in seconds.items()},
         "voxels_per_cpu_second_at_our_flops": {name: spread(r) for name, r in rates.items()},
         "gemm_gflop_per_cpu_second": round(gemm / 1e9, 1),
@@ -124,7 +151,7 @@ def measure(args: argparse.Namespace) -> dict:
             for name, values in rates.items()
         },
         "peak_bytes": peaks,
-    }  # fmt: skip
+    }
     peers = [name for name in rates if name != "ours"]
     if peers:
         better = max(peers, key=lambda name: statistics.median(rates[name]))
@@ -164,8 +191,12 @@ def main() -> None:
     result = measure(args)
     print(json.dumps(result, indent=1))
     if args.figure:
-        bars(args.figure, "Training, one step", "voxels per CPU second, at equal FLOPs",
-             result["voxels_per_cpu_second_at_our_flops"])  # fmt: skip
+        bars(
+            args.figure,
+            "Training, one step",
+            "voxels per CPU second, at equal FLOPs",
+            result["voxels_per_cpu_second_at_our_flops"],
+        )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ GENERATED := manifests/crd.yaml manifests/operator.yaml docs/reference.md \
 .PHONY: crd check-generated chart-lint layers
 
 crd: setup  ## write CRD, reference, chart schema and manifests from the models and the chart
-	$(VENV)/bin/python -m unet_operator.generate crd > manifests/crd.yaml
+	$(VENV)/bin/python -m unet_operator.api.generate crd > manifests/crd.yaml
 	cp manifests/crd.yaml $(CHART)/files/crd.yaml
-	$(VENV)/bin/python -m unet_operator.generate reference > docs/reference.md
+	$(VENV)/bin/python -m unet_operator.api.generate reference > docs/reference.md
 	$(VENV)/bin/python charts/values_model.py > $(CHART)/values.schema.json
 	{ cat manifests/namespace.yaml; \
 	  $(HELM) template unet-operator $(CHART) --namespace $(NAMESPACE) --set crds.install=false; \

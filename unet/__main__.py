@@ -2,6 +2,6 @@
 
 import sys
 
-from unet.cli import main
+from unet.cli.main import main
 
 sys.exit(main())

@@ -27,10 +27,11 @@ class Unet(nn.Module):
         self.weights = weights
         widths = [spec["channels"], *filters]
         self.encode = nn.ModuleList(
-            self.block(f"encode{level}", widths[level], filters[level],
-                       spec["encoder_convolutions"])
+            self.block(
+                f"encode{level}", widths[level], filters[level], spec["encoder_convolutions"]
+            )
             for level in range(len(filters))
-        )  # fmt: skip
+        )
         self.up, self.decode = nn.ModuleList(), nn.ModuleList()
         for level, stride in enumerate(spec["strides"]):
             width = filters[level]
@@ -38,8 +39,9 @@ class Unet(nn.Module):
                 self.up.append(nn.Upsample(scale_factor=tuple(stride)))
                 below = filters[level + 1]
             else:
-                up = nn.ConvTranspose3d(filters[level + 1], width, stride, stride,
-                                        bias=f"up{level}/1" in weights)  # fmt: skip
+                up = nn.ConvTranspose3d(
+                    filters[level + 1], width, stride, stride, bias=f"up{level}/1" in weights
+                )
                 self.fill(up, f"up{level}", (4, 3, 0, 1, 2))
                 self.up.append(up)
                 below = width
@@ -110,9 +112,14 @@ class Peer:
 
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             logits = sliding_window_inference(
-                volume, self.patch, batch, predict, overlap=self.overlap, mode="gaussian",
+                volume,
+                self.patch,
+                batch,
+                predict,
+                overlap=self.overlap,
+                mode="gaussian",
                 sigma_scale=0.125,
-            )  # fmt: skip
+            )
         return logits[0].permute(1, 2, 3, 0).contiguous().numpy()
 
     def choose(self, image: np.ndarray) -> tuple[bool, int, bool]:

@@ -54,10 +54,18 @@ def transforms(patch: list[int], *, random: bool) -> Compose:
     if random:
         steps += [
             SpatialPadd(keys, patch),
-            RandCropByPosNegLabeld(keys, "label", patch, pos=1, neg=1, num_samples=4,
-                                   image_key="image", image_threshold=-1e9),
+            RandCropByPosNegLabeld(
+                keys,
+                "label",
+                patch,
+                pos=1,
+                neg=1,
+                num_samples=4,
+                image_key="image",
+                image_threshold=-1e9,
+            ),
             RandFlipd(keys, prob=0.5, spatial_axis=0),
-        ]  # fmt: skip
+        ]
     return Compose(steps)
 
 
@@ -92,9 +100,14 @@ def main() -> None:
     training = CacheDataset(pairs[SELECTION:], transforms(patch, random=True), progress=False)
     loader = DataLoader(training, batch_size=2, shuffle=True)
     network = UNet(
-        spatial_dims=3, in_channels=1, out_channels=task["outputs"],
-        channels=(16, 32, 64, 128, 256), strides=(2, 2, 2, 2), num_res_units=2, norm=Norm.BATCH,
-    )  # fmt: skip
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=task["outputs"],
+        channels=(16, 32, 64, 128, 256),
+        strides=(2, 2, 2, 2),
+        num_res_units=2,
+        norm=Norm.BATCH,
+    )
     loss_of = DiceLoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     best, kept, epoch, steps = -1.0, copy.deepcopy(network.state_dict()), 0, 0

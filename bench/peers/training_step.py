@@ -60,11 +60,17 @@ def dynunet(filters: tuple[int, ...]) -> nn.Module:
 
     levels = len(filters)
     return DynUNet(
-        spatial_dims=3, in_channels=1, out_channels=OUTPUTS, kernel_size=[3] * levels,
-        strides=[1] + [2] * (levels - 1), upsample_kernel_size=[2] * (levels - 1),
-        filters=list(filters), norm_name=("INSTANCE", {"affine": True}), deep_supervision=True,
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=OUTPUTS,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=list(filters),
+        norm_name=("INSTANCE", {"affine": True}),
+        deep_supervision=True,
         deep_supr_num=min(SUPERVISED - 1, levels - 2),
-    )  # fmt: skip
+    )
 
 
 def own_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -117,8 +123,9 @@ def main() -> None:
         if args.network == "monai":  # all levels at full size, stacked, as MONAI's users do
             levels = [(level, target) for level in levels.unbind(1)]
         else:
-            levels = [(level, target[:, :: 2**i, :: 2**i, :: 2**i])
-                      for i, level in enumerate(levels)]  # fmt: skip
+            levels = [
+                (level, target[:, :: 2**i, :: 2**i, :: 2**i]) for i, level in enumerate(levels)
+            ]
         weights = [0.5**i for i in range(len(levels))]
         loss = sum(
             weight / sum(weights) * loss_of(level.float(), truth)

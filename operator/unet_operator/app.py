@@ -12,10 +12,10 @@ import sys
 
 import kopf
 
-from unet_operator import logs
-from unet_operator.run import CannotStart, Operator
-from unet_operator.schema import GROUP, PLURAL, VERSION
-from unet_operator.settings import Settings, from_environment
+from unet_operator.api.schema import GROUP, PLURAL, VERSION
+from unet_operator.loop import logs
+from unet_operator.loop.operator import CannotStart, Operator
+from unet_operator.loop.settings import Settings, from_environment
 
 
 def registry(operator: Operator) -> kopf.OperatorRegistry:

@@ -20,21 +20,35 @@ from pathlib import Path
 
 import numpy as np
 
-from unet.run.checkpoint import Position, Store
-from unet.run.fence import Fence
+from unet.parallel.fence import Fence
+from unet.training.checkpoint import Position, Store
 
 # Events of the interpreter's own audit log that come before it touches the file system.
 TOUCHES = {
-    "open", "os.chmod", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.scandir",
-    "shutil.rmtree", "tempfile.mkdtemp", "tempfile.mkstemp",
-}  # fmt: skip
+    "open",
+    "os.chmod",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.scandir",
+    "shutil.rmtree",
+    "tempfile.mkdtemp",
+    "tempfile.mkstemp",
+}
 
 
 def position(step: int, epochs: int) -> Position:
     return Position(
-        epoch=0, step=step, global_step=step, steps_per_epoch=10, epochs=epochs, ranks=1,
-        batch_size=1, threads=1,
-    )  # fmt: skip
+        epoch=0,
+        step=step,
+        global_step=step,
+        steps_per_epoch=10,
+        epochs=epochs,
+        ranks=1,
+        batch_size=1,
+        threads=1,
+    )
 
 
 def save(store: Store, step: int, epochs: int = 1) -> Path:

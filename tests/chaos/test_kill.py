@@ -13,9 +13,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import tiny
+from support import tiny
 
-from unet.run.logfmt import parse_line
+from unet.system.logfmt import parse_line
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS, STEPS = 5, 8
@@ -28,9 +28,12 @@ def start(data: Path, run: Path) -> subprocess.Popen[str]:
     words = ["train", "--data_path", str(data), "--output", str(run), "--threads", "1"]
     return subprocess.Popen(
         [sys.executable, "-m", "unet", *words, "--checkpoint-minutes", "1e-9"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
+    )
 
 
 def to_the_end(data: Path, run: Path) -> str:
@@ -119,7 +122,9 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(seed, data, tmp_pa
 def test_killed_before_any_file_operation_of_a_save_it_leaves_a_whole_checkpoint(tmp_path):
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("killed_writer.py")), str(tmp_path)],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, done.stderr
     assert min(json.loads(done.stdout).values()) > 20, "a save touches more files than that"

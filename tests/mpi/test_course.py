@@ -13,7 +13,7 @@ import pytest
 from unet.data.msd import load_dataset
 from unet.data.phantom import make_phantom
 from unet.data.split import make_split
-from unet.network.bundle import About
+from unet.network.saved_model import About
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from unet.run.logfmt import parse_line
+from unet.system.logfmt import parse_line
 
 pytestmark = pytest.mark.mpi
 PATIENCE = 900  # seconds; two ranks import TensorFlow on busy cores

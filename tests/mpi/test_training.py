@@ -8,10 +8,10 @@ import shutil
 import signal
 
 import pytest
-import tiny
+from support import tiny
 
 from tests.mpi.test_launch import children, exits, finish, lines_until, rank_wrappers
-from unet.run.logfmt import parse_line
+from unet.system.logfmt import parse_line
 
 pytestmark = pytest.mark.mpi
 EPOCHS, STEPS = 6, 4
@@ -83,8 +83,11 @@ def test_two_ranks_of_one_patch_have_the_gradients_of_one_rank_of_both(answers):
 
 def test_nan_of_one_rank_is_skipped_by_both_and_all_state_stays_equal(answers):
     assert answers["step_with_nan"] == {
-        "finite": [[False, True]] * 2, "unmoved": [True, True], "moved": True, "equal": True,
-    }  # fmt: skip
+        "finite": [[False, True]] * 2,
+        "unmoved": [True, True],
+        "moved": True,
+        "equal": True,
+    }
 
 
 def test_killed_rank_costs_no_more_than_the_time_since_the_last_checkpoint(resumed, left):

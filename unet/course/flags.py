@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from unet.cli import Parser
-from unet.errors import UsageError
-from unet.planning.course import BATCH, DIVISOR, PATCH
+from unet.cli.main import Parser
+from unet.planning.course_sizes import BATCH, DIVISOR, PATCH
+from unet.system.errors import UsageError
 
 SUFFIXES = (".hdf5", ".h5")
 

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from unet.data.atomic import sync_folder
 from unet.data.msd import Case, Dataset
-from unet.data.preprocess import Recipe, Record, prepare_image, prepare_label
+from unet.data.preparation import Recipe, Record, prepare_image, prepare_label
 from unet.data.volume import read_image, read_label
-from unet.errors import DataError, DiskError
+from unet.system.atomic_file import sync_folder
+from unet.system.errors import DataError, DiskError
 
 FOREGROUND_VOXELS = 10_000  # a label; enough for an even draw, 120 KB
 SAMPLE_BYTES = 65_536  # of either end of a file, for its identity

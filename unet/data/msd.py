@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
-from unet.errors import DataError, UsageError
+from unet.system.errors import DataError, UsageError
 
 SUFFIXES = (".nii.gz", ".nii")
 MAX_LABEL = 255  # labels are kept as uint8

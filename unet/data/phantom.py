@@ -20,7 +20,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 from numpy.typing import NDArray
 
-from unet.errors import DiskError, UsageError
+from unet.system.errors import DiskError, UsageError
 
 CASES = 24
 TEST_CASES = 2

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.atomic import write_text
-from unet.data.fingerprint import CaseFacts, facts_of_case
 from unet.data.msd import Case, Dataset
 from unet.data.volume import read_image, read_label
-from unet.errors import DataError, DiskError
+from unet.planning.fingerprint import CaseFacts, facts_of_case
+from unet.system.atomic_file import write_text
+from unet.system.errors import DataError, DiskError
 
 QUARANTINE_FILE = "quarantine.json"
 

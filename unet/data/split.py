@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unet.data.atomic import write_text
 from unet.data.msd import Dataset
-from unet.errors import DataError, DiskError, UsageError
+from unet.system.atomic_file import write_text
+from unet.system.errors import DataError, DiskError, UsageError
 
 Scheme = Literal["random", "course", "kfold"]
 

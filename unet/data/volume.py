@@ -23,7 +23,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from unet.data import geometry
-from unet.errors import DataError
+from unet.system.errors import DataError
 
 # nibabel logs what it tolerates in a header, case by case, on stderr; what matters of it is
 # an error of ours below.

@@ -34,14 +34,18 @@ def level_sums(
         probabilities, truths = probabilities[1:], truths[1:]
     else:
         probabilities = [tf.sigmoid(value) for value in values]
-        entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(
-            labels=tf.stack(truths), logits=tf.stack(values)
-        ))  # fmt: skip
-    sums = tf.stack([
-        tf.stack([tf.reduce_sum(p * t) for p, t in zip(probabilities, truths, strict=True)]),
-        tf.stack([tf.reduce_sum(p) for p in probabilities]),
-        tf.stack([tf.reduce_sum(t) for t in truths]),
-    ])  # fmt: skip
+        entropy = tf.reduce_mean(
+            tf.nn.sigmoid_cross_entropy_with_logits(
+                labels=tf.stack(truths), logits=tf.stack(values)
+            )
+        )
+    sums = tf.stack(
+        [
+            tf.stack([tf.reduce_sum(p * t) for p, t in zip(probabilities, truths, strict=True)]),
+            tf.stack([tf.reduce_sum(p) for p in probabilities]),
+            tf.stack([tf.reduce_sum(t) for t in truths]),
+        ]
+    )
     return sums, entropy
 
 

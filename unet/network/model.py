@@ -71,23 +71,32 @@ def _convolution(
 ) -> object:
     """3x3x3 convolution, normalisation, activation."""
     x = keras.layers.Conv3D(
-        filters, 3, padding="same", use_bias=False, kernel_initializer="he_uniform",
+        filters,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_uniform",
         name=f"{name}_conv",
-    )(x)  # fmt: skip
+    )(x)
     x = _normalisation(spec, f"{name}_norm", portable)(x)
     if spec.kind == "course":
         return keras.layers.ReLU(name=f"{name}_relu")(x)
     return keras.layers.LeakyReLU(LEAK, name=f"{name}_relu")(x)
 
 
-def _upsample(x: keras.KerasTensor, filters: int, stride: tuple[int, int, int], spec: NetworkSpec,
-              name: str) -> object:  # fmt: skip
+def _upsample(
+    x: keras.KerasTensor, filters: int, stride: tuple[int, int, int], spec: NetworkSpec, name: str
+) -> object:
     if spec.upsampling:
         return keras.layers.UpSampling3D(stride, name=name)(x)
     return keras.layers.Conv3DTranspose(
-        filters, stride, strides=stride, use_bias=spec.kind == "course",
-        kernel_initializer="he_uniform", name=name,
-    )(x)  # fmt: skip
+        filters,
+        stride,
+        strides=stride,
+        use_bias=spec.kind == "course",
+        kernel_initializer="he_uniform",
+        name=name,
+    )(x)
 
 
 def build_network(

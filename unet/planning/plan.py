@@ -14,16 +14,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from unet.config import TrainConfig
-from unet.data.fingerprint import Fingerprint, make_recipe, target_spacing
-from unet.data.preprocess import Recipe
-from unet.data.target import Target
-from unet.errors import MemoryShortError, UsageError
+from unet.data.preparation import Recipe
+from unet.data.regions import Target
 from unet.network.model import NetworkSpec, course_spec
-from unet.planning.course import course_size, course_steps
-from unet.planning.machine import Machine
+from unet.planning.course_sizes import course_size, course_steps
+from unet.planning.fingerprint import Fingerprint, make_recipe, target_spacing
 from unet.planning.memory import BYTES_PER_VOLUME_VOXEL, estimate_bytes
 from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
+from unet.planning.settings import TrainConfig
+from unet.system.errors import MemoryShortError, UsageError
+from unet.system.machine import Machine
 
 DEFAULT_EPOCHS = 40  # the course's
 LARGEST_PATCH = 128**3  # nnU-Net's usual patch; more context stops paying
@@ -98,10 +98,14 @@ class Plan(BaseModel):
     def shape(self) -> Shape:
         """What fixes time and memory of a step."""
         return Shape(
-            network=self.network, patch_size=self.patch_size, batch_size=self.batch_size,
-            micro_batch=self.micro_batch, activation=self.target.activation,
-            threads=self.threads, precision=self.precision,
-        )  # fmt: skip
+            network=self.network,
+            patch_size=self.patch_size,
+            batch_size=self.batch_size,
+            micro_batch=self.micro_batch,
+            activation=self.target.activation,
+            threads=self.threads,
+            precision=self.precision,
+        )
 
 
 class Shape(BaseModel):
@@ -212,9 +216,10 @@ def make_plan(
     grid = _grid(config, fingerprint, training_cases, means.voxels, reasons)
     network, patch, batch = _network(config, target, fingerprint, grid, means, reasons)
     at_a_time = _at_a_time(
-        batch, config.recompute,
+        batch,
+        config.recompute,
         lambda patches: _memory(network, patches * math.prod(patch), grid, means) <= means.memory,
-    )  # fmt: skip
+    )
     memory = _memory(network, at_a_time * math.prod(patch), grid, means)
     if memory > means.memory:
         raise MemoryShortError(
@@ -279,9 +284,12 @@ def _ranks_per_node(threads: int, reasons: list[str]) -> int:
 
 
 def _grid(
-    config: TrainConfig, fingerprint: Fingerprint, training_cases: Sequence[str],
-    budget: float | None, reasons: list[str],
-) -> Grid:  # fmt: skip
+    config: TrainConfig,
+    fingerprint: Fingerprint,
+    training_cases: Sequence[str],
+    budget: float | None,
+    reasons: list[str],
+) -> Grid:
     chosen = set(training_cases)
     cases = [case for case in fingerprint.cases if case.case in chosen]
     spacing = config.spacing or target_spacing(fingerprint)
@@ -318,17 +326,24 @@ def _width_by_shape(shape: Sequence[int]) -> tuple[float, float, float]:
 
 
 def _network(
-    config: TrainConfig, target: Target, fingerprint: Fingerprint, grid: Grid, means: Means,
+    config: TrainConfig,
+    target: Target,
+    fingerprint: Fingerprint,
+    grid: Grid,
+    means: Means,
     reasons: list[str],
-) -> tuple[NetworkSpec, tuple[int, int, int], int]:  # fmt: skip
+) -> tuple[NetworkSpec, tuple[int, int, int], int]:
     """The network, its patch and its batch."""
     channels, filters = len(fingerprint.channels), config.filters or FILTERS
     if config.network == "course":
         network = course_spec(channels, target.outputs, filters, config.upsampling)
         patch, batch = course_size(
-            grid.shapes, config.patch_size, config.batch_size,
-            lambda voxels: _memory(network, voxels, grid, means) <= means.memory, reasons,
-        )  # fmt: skip
+            grid.shapes,
+            config.patch_size,
+            config.batch_size,
+            lambda voxels: _memory(network, voxels, grid, means) <= means.memory,
+            reasons,
+        )
         return network, patch, batch
 
     def spec(strides: Strides) -> NetworkSpec:
@@ -371,9 +386,10 @@ def _patch(
     while _memory(spec(strides), batch * math.prod(patch), grid, means) > means.memory:
         if voxels < 8.0**3:
             raise MemoryShortError(
-                "memory", f"{means.memory / 2**30:.1f} GiB are too little for any patch",
+                "memory",
+                f"{means.memory / 2**30:.1f} GiB are too little for any patch",
                 "give this process more",
-            )  # fmt: skip
+            )
         voxels *= 0.8
         patch, strides = fit_patch(grid.median, grid.width, voxels)
     if config.batch_size:
@@ -401,9 +417,13 @@ def _memory(network: NetworkSpec, voxels: int, grid: Grid, means: Means) -> floa
 
 
 def _length(
-    config: TrainConfig, grid: Grid, patch: Sequence[int], batch: int, step_seconds: float,
+    config: TrainConfig,
+    grid: Grid,
+    patch: Sequence[int],
+    batch: int,
+    step_seconds: float,
     means: Means,
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Steps an epoch and epochs: half of each case's voxels an epoch, at least one patch.
 
     The course's network keeps the course's epoch.

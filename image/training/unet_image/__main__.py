@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from unet.cli import report_error
-from unet.errors import DiskError, UnetError, UsageError
+from unet.cli.main import report_error
+from unet.system.errors import DiskError, UnetError, UsageError
 from unet_image import account, check, rendezvous, stage, worker
 
 LAUNCH_ARGUMENTS = Path("/etc/unet/config/launch.json")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from unet.errors import UsageError
+from unet.system.errors import UsageError
 
 NAME = "unet"
 

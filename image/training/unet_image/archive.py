@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from unet.errors import DataError
+from unet.system.errors import DataError
 
 
 def unpack(path: Path, folder: Path, name: str) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unet.errors import DataError
-from unet.run.logfmt import format_line
+from unet.system.errors import DataError
+from unet.system.logfmt import format_line
 
 CHUNK_BYTES = 1 << 20
 REPORT_SECONDS = 15.0

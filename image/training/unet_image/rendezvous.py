@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unet.errors import DataError, DiskError, PeerLostError, UnetError, UsageError
-from unet.run.launch import Host, own_address, parse_hostfile
-from unet.run.logfmt import format_line
+from unet.parallel.launch import Host, own_address, parse_hostfile
+from unet.system.errors import DataError, DiskError, PeerLostError, UnetError, UsageError
+from unet.system.logfmt import format_line
 
 RETRY_SECONDS = 2.0
 SSH_SECONDS = 60.0

@@ -10,7 +10,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from unet.errors import DataError, UsageError
+from unet.system.errors import DataError, UsageError
 from unet_image.download import CHUNK_BYTES, Transfer
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")

@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from unet.errors import DataError, DiskError, PeerLostError, UsageError
+from unet.system.errors import DataError, DiskError, PeerLostError, UsageError
 from unet_image import archive
 from unet_image.download import Source, Transfer, fetch_https
 

@@ -15,8 +15,8 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from unet.errors import ExitCode, UsageError
-from unet.run.logfmt import format_line
+from unet.system.errors import ExitCode, UsageError
+from unet.system.logfmt import format_line
 from unet_image import processes
 
 KEYS = Path("/etc/unet/ssh")

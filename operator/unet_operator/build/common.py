@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unet_operator import names
-from unet_operator.api import Resources
-from unet_operator.schema import API_VERSION, KIND
-from unet_operator.training import Training
+from unet_operator.api import names
+from unet_operator.api.resource import Training
+from unet_operator.api.schema import API_VERSION, KIND
+from unet_operator.api.spec import Resources
 
 Manifest = dict[str, object]
 """An object as the API server takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from unet_operator import names
+from unet_operator.api import names
 from unet_operator.build.common import Context, Manifest, meta
 
 SUFFIXES = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)}

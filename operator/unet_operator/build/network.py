@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from unet_operator import names
+from unet_operator.api import names
+from unet_operator.api.resource import Training
 from unet_operator.build.common import Manifest, meta
-from unet_operator.training import Training
 
 
 def service(training: Training) -> Manifest:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from unet_operator import names
+from unet_operator.api import names
+from unet_operator.api.resource import Training
 from unet_operator.build.common import Manifest, meta
-from unet_operator.training import Training
 
 LAUNCHER_KEYS = ("id_ed25519", "known_hosts")
 WORKER_KEYS = ("ssh_host_ed25519_key", "authorized_keys")

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_lifecycle import NAME, STATE, Kube, kube  # noqa: F401 - the fixture
+from support.throwaway_cluster import NAME, STATE, Kube
 
 pytestmark = pytest.mark.e2e
 
@@ -109,7 +109,7 @@ def in_cluster() -> list[int]:
     return found
 
 
-def test_down_leaves_nothing(kube: Kube):  # noqa: F811 - the fixture
+def test_down_leaves_nothing(kube: Kube):
     kube("down")
     before, known = machine(), set().union(*processes().values())
     kube("up", "--nodes", "1")

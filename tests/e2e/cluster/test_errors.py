@@ -8,13 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cluster_fixtures import CHECKOUT
-from test_lifecycle import NAME, Kube, kube  # noqa: F401 - the fixture
+from support.cluster_fixtures import CHECKOUT
+from support.throwaway_cluster import NAME, Kube
 
 pytestmark = pytest.mark.e2e
 
 
-def test_another_user_is_told_to_be_root(kube: Kube):  # noqa: F811
+def test_another_user_is_told_to_be_root(kube: Kube):
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     done = subprocess.run(
         [*command, CHECKOUT / "cluster" / "kube", "up"], capture_output=True, text=True, check=False
@@ -23,7 +23,7 @@ def test_another_user_is_told_to_be_root(kube: Kube):  # noqa: F811
     assert done.stderr == "cluster/kube: up: runs as uid 65534; run it as root (sudo)\n"
 
 
-def test_a_taken_port_is_named(kube: Kube):  # noqa: F811
+def test_a_taken_port_is_named(kube: Kube):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         done = Kube(port).run("up", "--nodes", "1")
@@ -33,7 +33,7 @@ def test_a_taken_port_is_named(kube: Kube):  # noqa: F811
     assert not list(Path("/run/netns").glob(f"{NAME}-*"))
 
 
-def test_a_small_disk_is_told_how_much_is_needed(kube: Kube, tmp_path: Path):  # noqa: F811
+def test_a_small_disk_is_told_how_much_is_needed(kube: Kube, tmp_path: Path):
     script = 'mount -t tmpfs -o size=64m tmpfs "$1" && UNET_CACHE="$1" exec "$2" build'
     arguments = ["sh", str(tmp_path), str(CHECKOUT / "cluster" / "kube")]
     done = subprocess.run(
@@ -46,7 +46,7 @@ def test_a_small_disk_is_told_how_much_is_needed(kube: Kube, tmp_path: Path):  #
     assert f"{tmp_path}: 0.1 GiB free; free 16 GiB" in done.stderr
 
 
-def test_a_checkout_on_an_overlay_is_refused(kube: Kube, tmp_path: Path):  # noqa: F811
+def test_a_checkout_on_an_overlay_is_refused(kube: Kube, tmp_path: Path):
     for name in ("lower", "upper", "work", "merged"):
         (tmp_path / name).mkdir()
     shutil.copytree(CHECKOUT / "cluster", tmp_path / "lower" / "cluster")
@@ -66,7 +66,7 @@ def test_a_checkout_on_an_overlay_is_refused(kube: Kube, tmp_path: Path):  # noq
     assert "keep the checkout on ext4" in done.stderr
 
 
-def test_more_nodes_than_there_are_addresses_is_a_usage_error(kube: Kube):  # noqa: F811
+def test_more_nodes_than_there_are_addresses_is_a_usage_error(kube: Kube):
     done = kube.run("up", "--nodes", "9")
     assert done.returncode == 2
     assert "9 is not between 1 and 8" in done.stderr

@@ -4,8 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from cluster_fixtures import CHECKOUT, Kubectl, KubectlError, restricted_pod
-from test_volumes import real_nodes
+from support.cluster_fixtures import CHECKOUT, Kubectl, KubectlError, real_nodes, restricted_pod
 
 pytestmark = pytest.mark.e2e
 

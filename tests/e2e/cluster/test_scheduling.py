@@ -1,7 +1,7 @@
 """Gangs are bound whole or not at all; admission and memory limits are enforced."""
 
 import pytest
-from cluster_fixtures import Kubectl, KubectlError, restricted_pod
+from support.cluster_fixtures import Kubectl, KubectlError, restricted_pod
 
 pytestmark = pytest.mark.e2e
 

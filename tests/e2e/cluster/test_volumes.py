@@ -1,15 +1,9 @@
 """The two storage classes behave as network file systems and block devices do."""
 
 import pytest
-from cluster_fixtures import Kubectl, claim, restricted_pod
+from support.cluster_fixtures import Kubectl, claim, real_nodes, restricted_pod
 
 pytestmark = pytest.mark.e2e
-
-
-def real_nodes(kubectl: Kubectl) -> list[str]:
-    """Names of nodes that run pods."""
-    items = kubectl.get("nodes", "-l", "type!=kwok")["items"]
-    return [item["metadata"]["name"] for item in items]
 
 
 def test_what_one_node_writes_to_a_shared_volume_another_reads(namespace: Kubectl):

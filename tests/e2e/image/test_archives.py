@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cluster_fixtures import CHECKOUT
+from support.cluster_fixtures import CHECKOUT
 
 LOCKS = {"training": "train", "operator": "operator"}
 

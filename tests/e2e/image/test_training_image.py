@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cluster_fixtures import CHECKOUT, Kubectl, claim, restricted_pod
+from support.cluster_fixtures import CHECKOUT, Kubectl, claim, restricted_pod
 
-from unet.run.logfmt import parse_line
+from unet.system.logfmt import parse_line
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster_fixtures import CHECKOUT, Kubectl
-from operator_fixtures import RELEASE, SYSTEM, Ground, helm, install, training
+from support.cluster_fixtures import CHECKOUT, Kubectl
+from support.operator_fixtures import RELEASE, SYSTEM, Ground, helm, install, training
 
 pytestmark = pytest.mark.e2e
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from operator_fixtures import ACCOUNT, TASK, Ground, Recorded, lasting
+from support.operator_fixtures import ACCOUNT, TASK, Ground, Recorded, lasting
 
 pytestmark = pytest.mark.e2e
 
@@ -144,9 +144,10 @@ def test_workers_leave_and_logs_stay(life: Life):
     kubectl = life.ground.kubectl
     kubectl.wait_until("the workers are gone", lambda: not life.recorded.pods("worker", 1))
     jobs = {
-        job["metadata"]["name"] for job in kubectl.get("jobs")["items"]
+        job["metadata"]["name"]
+        for job in kubectl.get("jobs")["items"]
         if job["metadata"]["labels"].get("unet.dev/training") == "life"
-    }  # fmt: skip
+    }
     assert jobs == {"life-worker-1", "life-launcher-1", "life-evaluate-1", "life-report-1"}
 
 
@@ -154,14 +155,17 @@ def test_a_life_costs_few_writes(life: Life):
     asked = [r for r in life.recorded.requests() if r.user == ACCOUNT and r.writes]
     kinds = [request.resource for request in asked]
     children = [
-        f"{request.verb} {request.resource}" for request in asked
+        f"{request.verb} {request.resource}"
+        for request in asked
         if request.resource not in ("unettrainings/status", "events")
-    ]  # fmt: skip
+    ]
     assert len(children) <= 12, children
     assert kinds.count("events") <= 8
-    print(f"{len(children)} child writes, {kinds.count('events')} events, "
-          f"{len(lasting(life.recorded.statuses))} status patches besides progress, "
-          f"{kinds.count('unettrainings/status')} in all")  # fmt: skip
+    print(
+        f"{len(children)} child writes, {kinds.count('events')} events, "
+        f"{len(lasting(life.recorded.statuses))} status patches besides progress, "
+        f"{kinds.count('unettrainings/status')} in all"
+    )
     told = life.recorded.statuses
     # The watch saw the creation and every patch, so each patch changed something.
     assert kinds.count("unettrainings/status") == len(told) - 1

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from cluster_fixtures import CHECKOUT
-from operator_fixtures import RELEASE, SYSTEM, Ground, Recorded, small
+from support.cluster_fixtures import CHECKOUT
+from support.operator_fixtures import RELEASE, SYSTEM, Ground, Recorded, small
 
 pytestmark = pytest.mark.e2e
 
@@ -104,8 +104,12 @@ def test_suspension_stops_every_pod_and_resuming_goes_on(
     patch = '{"spec": {"runPolicy": {"suspend": %s}}}'
     kubectl("patch", "unet", "paused", "--type=merge", "-p", patch % "true")
     paused.until_phase("Suspended", 1)
-    assert [p["metadata"]["name"] for role in ("worker", "launcher") for p in paused.pods(role, 1)
-            if p["status"]["phase"] in ("Pending", "Running")] == []  # fmt: skip
+    assert [
+        p["metadata"]["name"]
+        for role in ("worker", "launcher")
+        for p in paused.pods(role, 1)
+        if p["status"]["phase"] in ("Pending", "Running")
+    ] == []
     kubectl("patch", "unet", "paused", "--type=merge", "-p", patch % "false")
     assert resumed(paused, 2) >= 1
     assert paused.statuses[-1].get("failures", 0) == 0
@@ -131,8 +135,9 @@ def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded])
     cut = start("cut")
     trained_an_epoch(cut, 1)
     node = doomed(cut)
-    subprocess.run([CHECKOUT / "cluster" / "kube", "kill-node", node.removeprefix("node-")],
-                   check=True)  # fmt: skip
+    subprocess.run(
+        [CHECKOUT / "cluster" / "kube", "kill-node", node.removeprefix("node-")], check=True
+    )
     try:
         status = ended(cut, 1)
         # mpiexec may notice before Kubernetes does.
@@ -142,8 +147,9 @@ def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded])
         homes = {p["spec"]["nodeName"] for r in ("worker", "launcher") for p in cut.pods(r, 2)}
         assert node not in homes
     finally:
-        subprocess.run([CHECKOUT / "cluster" / "kube", "start-node", node.removeprefix("node-")],
-                       check=True)  # fmt: skip
+        subprocess.run(
+            [CHECKOUT / "cluster" / "kube", "start-node", node.removeprefix("node-")], check=True
+        )
 
 
 def doomed(cut: Recorded) -> str:

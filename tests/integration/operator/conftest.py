@@ -9,9 +9,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from cluster_fixtures import CHECKOUT, Kubectl, KubectlError, claim
-from hand_node import Api, HandNode
-from operator_process import OperatorProcess, chart_rights
+from support.cluster_fixtures import CHECKOUT, Kubectl, KubectlError, claim
+from support.hand_node import Api, HandNode
+from support.operator_process import OperatorProcess, chart_rights
 
 LABEL = "app.kubernetes.io/name=unet-operator"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cluster_fixtures import claim, restricted_pod
+from support.cluster_fixtures import claim, restricted_pod
 
 pytestmark = pytest.mark.integration
 
@@ -39,9 +39,14 @@ def drop(ground, name: str) -> None:
 def test_a_claim_that_is_not_there_and_then_comes(ground, operator):
     ground.apply("noclaim", dataset={"volume": {"claimName": "absent"}})
     status = told(
-        ground, "noclaim", "Accepted", "ClaimNotFound",
-        "spec.dataset.volume.claimName", "PersistentVolumeClaim absent", "create it",
-    )  # fmt: skip
+        ground,
+        "noclaim",
+        "Accepted",
+        "ClaimNotFound",
+        "spec.dataset.volume.claimName",
+        "PersistentVolumeClaim absent",
+        "create it",
+    )
     assert status["phase"] == "Pending"
     assert not ground.kubectl.get("jobs", "-l", "unet.dev/training=noclaim")["items"]
     ground.kubectl.apply(claim("absent", shared=True))
@@ -53,9 +58,15 @@ def test_a_claim_of_one_node_with_several_workers(ground, operator):
     ground.kubectl.apply(claim("onenode", shared=False))
     ground.apply("rwo", output={"claimName": "onenode"})
     status = told(
-        ground, "rwo", "Accepted", "ClaimNotShareable",
-        "spec.output.claimName", "ReadWriteOnce", "workers.replicas is 2", "CFS",
-    )  # fmt: skip
+        ground,
+        "rwo",
+        "Accepted",
+        "ClaimNotShareable",
+        "spec.output.claimName",
+        "ReadWriteOnce",
+        "workers.replicas is 2",
+        "CFS",
+    )
     assert status["phase"] == "Pending"
     drop(ground, "rwo")
 
@@ -63,9 +74,14 @@ def test_a_claim_of_one_node_with_several_workers(ground, operator):
 def test_an_image_that_cannot_be_pulled(ground, operator):
     ground.apply("noimage", node=False, image="unet.local/nobody:9")
     status = told(
-        ground, "noimage", "WorkersReady", "ImagePullFailed",
-        "unet.local/nobody:9", "spec.image", "pods.imagePullSecrets",
-    )  # fmt: skip
+        ground,
+        "noimage",
+        "WorkersReady",
+        "ImagePullFailed",
+        "unet.local/nobody:9",
+        "spec.image",
+        "pods.imagePullSecrets",
+    )
     assert status["phase"] == "Starting"
     drop(ground, "noimage")
 
@@ -74,9 +90,15 @@ def test_workers_that_fit_nowhere(ground, operator):
     huge = {"requests": {"cpu": "4000"}, "limits": {}}
     ground.apply("huge", workers={"resources": huge})
     status = told(
-        ground, "huge", "WorkersReady", "Unschedulable", "finds no node", "Insufficient cpu",
-        "lower resources", "workers.minReplicas",
-    )  # fmt: skip
+        ground,
+        "huge",
+        "WorkersReady",
+        "Unschedulable",
+        "finds no node",
+        "Insufficient cpu",
+        "lower resources",
+        "workers.minReplicas",
+    )
     assert status["phase"] == "Starting"
     assert status["workers"] == "0/2"
     drop(ground, "huge")
@@ -96,9 +118,14 @@ def test_a_quota_without_room_for_jobs(ground, operator):
     )
     ground.apply("nojobs")
     told(
-        ground, "nojobs", "WorkersReady", "QuotaExceeded",
-        "Job nojobs-worker-1", "exceeded quota", "raise the ResourceQuota",
-    )  # fmt: skip
+        ground,
+        "nojobs",
+        "WorkersReady",
+        "QuotaExceeded",
+        "Job nojobs-worker-1",
+        "exceeded quota",
+        "raise the ResourceQuota",
+    )
     ground.kubectl("delete", "resourcequota", "nojobs")
     ground.kubectl.wait_until(
         "the next try is let through", lambda: ground.kubectl.exists("job", "nojobs-worker-1"), 120
@@ -120,9 +147,13 @@ def test_a_quota_without_room_for_pods(ground, operator):
     )
     ground.apply("nopods")
     told(
-        ground, "nopods", "WorkersReady", "QuotaExceeded",
-        "Job nopods-worker-1 may not create its pods", "exceeded quota",
-    )  # fmt: skip
+        ground,
+        "nopods",
+        "WorkersReady",
+        "QuotaExceeded",
+        "Job nopods-worker-1 may not create its pods",
+        "exceeded quota",
+    )
     ground.kubectl("delete", "resourcequota", "nopods")
     drop(ground, "nopods")
 
@@ -138,13 +169,17 @@ def test_pods_that_a_policy_of_the_cluster_denies(ground, operator):
             "failurePolicy": "Fail",
             "matchConstraints": {
                 "resourceRules": [
-                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-                     "resources": ["pods"]}
+                    {
+                        "apiGroups": [""],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE"],
+                        "resources": ["pods"],
+                    }
                 ]
             },
             "validations": [{"expression": "false", "message": "no pods on Sundays"}],
         },
-    }  # fmt: skip
+    }
     binding = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
@@ -213,9 +248,14 @@ def test_an_object_of_another_owner_under_our_name(ground, operator, kind):
     before = ground.kubectl.get(kind, name)
     ground.apply(training)
     told(
-        ground, training, "WorkersReady", "NameTaken",
-        f"{body['kind']} {name}", "has no owner", "another name",
-    )  # fmt: skip
+        ground,
+        training,
+        "WorkersReady",
+        "NameTaken",
+        f"{body['kind']} {name}",
+        "has no owner",
+        "another name",
+    )
     after = ground.kubectl.get(kind, name)
     for part in ("spec", "data"):
         assert after.get(part) == before.get(part)
@@ -228,9 +268,13 @@ def test_a_claim_of_another_under_the_name_of_ours(ground, operator):
     template = {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}
     ground.apply("mine", output=template)
     told(
-        ground, "mine", "Accepted", "NameTaken",
-        "PersistentVolumeClaim mine-output", "spec.output.claimName",
-    )  # fmt: skip
+        ground,
+        "mine",
+        "Accepted",
+        "NameTaken",
+        "PersistentVolumeClaim mine-output",
+        "spec.output.claimName",
+    )
     assert not ground.kubectl.get("jobs", "-l", "unet.dev/training=mine")["items"]
     drop(ground, "mine")
 
@@ -239,9 +283,13 @@ def test_requests_above_their_limits(ground, operator):
     wrong = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
     ground.apply("above", workers={"resources": wrong})
     told(
-        ground, "above", "WorkersReady", "Rejected",
-        "Job above-worker-1", "must be less than or equal to memory limit",
-    )  # fmt: skip
+        ground,
+        "above",
+        "WorkersReady",
+        "Rejected",
+        "Job above-worker-1",
+        "must be less than or equal to memory limit",
+    )
     drop(ground, "above")
 
 
@@ -257,9 +305,12 @@ def test_a_wrong_channel_name_ends_it_with_the_launcher_s_own_words(ground, oper
     ground.apply("channel", dataset={"channels": ["FLARE"]})
     ground.to_training("channel")
     said = {
-        "kind": "train", "code": 10, "where": "--channels", "cause": "FLARE is not in modality",
+        "kind": "train",
+        "code": 10,
+        "where": "--channels",
+        "cause": "FLARE is not in modality",
         "remedy": "use one of FLAIR, T1w, t1gd, T2w",
-    }  # fmt: skip
+    }
     ground.end("channel", "launcher", 10, said=said)
     status = ground.phase("channel", "Failed")
     assert status["message"] == (

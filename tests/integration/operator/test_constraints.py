@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster_fixtures import Kubectl, KubectlError
+from support.cluster_fixtures import Kubectl, KubectlError
 
 pytestmark = pytest.mark.integration
 
@@ -231,8 +231,17 @@ def test_region_and_labels_exclude_each_other(crd):
 
 def bounded(node: dict, path: str) -> list[str]:
     """Fields of a schema that refuse some values of their own type."""
-    rules = {"minimum", "maximum", "enum", "pattern", "maxLength", "minLength", "minItems",
-             "maxItems", "x-kubernetes-validations"}  # fmt: skip
+    rules = {
+        "minimum",
+        "maximum",
+        "enum",
+        "pattern",
+        "maxLength",
+        "minLength",
+        "minItems",
+        "maxItems",
+        "x-kubernetes-validations",
+    }
     found = [path] if rules & set(node) else []
     for name, child in node.get("properties", {}).items():
         found += bounded(child, f"{path}.{name}")
@@ -270,9 +279,14 @@ def test_what_checkpoints_depend_on_cannot_change_once_an_attempt_has_started(
     patch = ("patch", "unet", name, "--type=merge", "--dry-run=server", "-p")
     namespace(*patch, json.dumps({"spec": change}))
     namespace(
-        "patch", "unet", name, "--type=merge", "--subresource=status",
-        "-p", json.dumps({"status": {"attempt": 1}}),
-    )  # fmt: skip
+        "patch",
+        "unet",
+        name,
+        "--type=merge",
+        "--subresource=status",
+        "-p",
+        json.dumps({"status": {"attempt": 1}}),
+    )
     words = refusal(namespace, "", *patch, json.dumps({"spec": change}))
     assert f"spec.{field} cannot change" in words
     namespace(*patch, json.dumps({"spec": {"training": {"epochs": 50}}}))

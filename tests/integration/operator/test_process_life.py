@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hand_node import now
-from operator_process import OperatorProcess
+from support.hand_node import now
+from support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.integration
 
@@ -23,8 +23,14 @@ REPORT = {
     "hd95": 6.2,
     "report": "report.html",
 }
-TRAINED = {"kind": "train", "code": 0, "epoch": 40, "epochs": 40, "loss": 0.2,
-           "validationDice": 0.85}  # fmt: skip
+TRAINED = {
+    "kind": "train",
+    "code": 0,
+    "epoch": 40,
+    "epochs": 40,
+    "loss": 0.2,
+    "validationDice": 0.85,
+}
 
 
 def to_the_end(ground, name: str, attempt: int = 1) -> dict:
@@ -52,11 +58,15 @@ def test_from_apply_to_the_dice_table_within_the_budget_of_writes(ground, operat
     assert status["training"]["epoch"] == 40
     assert status["message"].startswith("mean Dice 0.8610 over 36 cases")
     assert status["logs"] == {
-        "launcher": "job/whole-launcher-1", "results": "job/whole-report-1",
-    }  # fmt: skip
+        "launcher": "job/whole-launcher-1",
+        "results": "job/whole-report-1",
+    }
     assert set(jobs(ground, "whole")) == {
-        "whole-worker-1", "whole-launcher-1", "whole-evaluate-1", "whole-report-1",
-    }  # fmt: skip
+        "whole-worker-1",
+        "whole-launcher-1",
+        "whole-evaluate-1",
+        "whole-report-1",
+    }
     ground.kubectl.wait_until("its workers have gone", lambda: not ground.pods("whole", "worker"))
     after = operator.writes()
     cost = {kind: after[kind] - before[kind] for kind in after}
@@ -151,8 +161,9 @@ def test_a_deleted_training_takes_its_children_along_and_a_namesake_starts_clean
     finally:
         ground.node.answers = True
     mine = f"unet.dev/training={name},unet.dev/training-uid={first}"
-    ground.kubectl.wait_until("the first one's pods end", lambda: not ground.kubectl.get(
-        "pods", "-l", mine)["items"])  # fmt: skip
+    ground.kubectl.wait_until(
+        "the first one's pods end", lambda: not ground.kubectl.get("pods", "-l", mine)["items"]
+    )
     ground.to_training(name)
     status = ground.status(name)
     assert (status["attempt"], status["failures"]) == (1, 0)
@@ -160,11 +171,14 @@ def test_a_deleted_training_takes_its_children_along_and_a_namesake_starts_clean
     ground.kubectl("delete", "unettraining", name, "--timeout=60s")
     ground.kubectl.wait_until(
         "nothing of it is left",
-        lambda: not ground.kubectl.get(
-            "jobs,pods,services,configmaps,networkpolicies,secrets", "-l",
-            f"unet.dev/training={name}",
-        )["items"],
-    )  # fmt: skip
+        lambda: (
+            not ground.kubectl.get(
+                "jobs,pods,services,configmaps,networkpolicies,secrets",
+                "-l",
+                f"unet.dev/training={name}",
+            )["items"]
+        ),
+    )
 
 
 def test_suspended_and_resumed_over_the_real_jobs(ground, operator):
@@ -198,9 +212,11 @@ def test_its_time_to_live_deletes_the_training_and_all_that_it_owned(ground, ope
         "volumeClaimTemplate": {"size": "1Gi", "storageClassName": "shared"},
     }
     ground.apply(
-        name, runPolicy={"ttlSecondsAfterFinished": 1}, evaluation={"enabled": False},
+        name,
+        runPolicy={"ttlSecondsAfterFinished": 1},
+        evaluation={"enabled": False},
         output=template,
-    )  # fmt: skip
+    )
     ground.to_training(name)
     ground.end(name, "launcher", said=TRAINED)
     ground.kubectl.wait_until(

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from cluster_fixtures import CHECKOUT
-from hand_node import Api
-from operator_process import ACCOUNT, chart_rights
-from unet_operator.cluster import Kind
+from support.cluster_fixtures import CHECKOUT
+from support.hand_node import Api
+from support.operator_process import ACCOUNT, chart_rights
+from unet_operator.cluster.client import Kind
 
 pytestmark = pytest.mark.integration
 
@@ -32,8 +32,11 @@ MUST = [
 MUST_NOT = [
     *((verb, "secrets") for verb in ("get", "list", "watch", "update", "patch", "delete")),
     *((verb, "pods") for verb in ("create", "update", "patch", "delete", "deletecollection")),
-    *((verb, f"pods/{sub}") for verb in ("create", "get")
-      for sub in ("exec", "attach", "portforward")),
+    *(
+        (verb, f"pods/{sub}")
+        for verb in ("create", "get")
+        for sub in ("exec", "attach", "portforward")
+    ),
     *((verb, "unettrainings.unet.dev") for verb in ("create", "update", "patch")),
     *((verb, "configmaps") for verb in ("list", "update", "patch", "delete")),
     *((verb, "persistentvolumeclaims") for verb in ("update", "patch", "delete", "list")),
@@ -47,7 +50,7 @@ MUST_NOT = [
     ("list", "namespaces"),
     ("create", "customresourcedefinitions.apiextensions.k8s.io"),
     ("*", "*"),
-]  # fmt: skip
+]
 
 
 def allowed(api: Api, account: str, verb: str, resource: str, namespace: str) -> bool:
@@ -65,15 +68,20 @@ def allowed(api: Api, account: str, verb: str, resource: str, namespace: str) ->
         "spec": {
             "user": account,
             "groups": [
-                "system:authenticated", "system:serviceaccounts",
+                "system:authenticated",
+                "system:serviceaccounts",
                 f"system:serviceaccounts:{account.split(':')[2]}",
             ],
             "resourceAttributes": {
-                "verb": verb, "resource": plural, "group": group, "subresource": sub,
-                "namespace": namespace, "name": name,
+                "verb": verb,
+                "resource": plural,
+                "group": group,
+                "subresource": sub,
+                "namespace": namespace,
+                "name": name,
             },
         },
-    }  # fmt: skip
+    }
     return api(api.cluster.create(REVIEWS, None, review))["status"]["allowed"]
 
 
@@ -109,9 +117,13 @@ def test_in_any_other_namespace_it_may_do_nothing(api, narrow, verb, resource):
 
 @pytest.mark.parametrize(
     ("verb", "name", "expected"),
-    [("get", "unet-operator", True), ("update", "unet-operator", True),
-     ("update", "another", False), ("delete", "unet-operator", False)],
-)  # fmt: skip
+    [
+        ("get", "unet-operator", True),
+        ("update", "unet-operator", True),
+        ("update", "another", False),
+        ("delete", "unet-operator", False),
+    ],
+)
 def test_of_leases_it_may_hold_its_own_alone(api, narrow, verb, name, expected):
     account, namespace = narrow
     found = allowed(api, account, verb, f"leases.coordination.k8s.io={name}", namespace)

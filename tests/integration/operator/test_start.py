@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from operator_process import OperatorProcess
+from support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.integration
 
@@ -20,15 +20,23 @@ def start(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **settings}
     return subprocess.run(
         [sys.executable, "-m", "unet_operator.app"],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("UNET_OPERATOR_WORKERS", "none"), ("UNET_OPERATOR_PORT", "0"),
-     ("UNET_OPERATOR_LOG_FORMAT", "xml")],
-)  # fmt: skip
+    [
+        ("UNET_OPERATOR_WORKERS", "none"),
+        ("UNET_OPERATOR_PORT", "0"),
+        ("UNET_OPERATOR_LOG_FORMAT", "xml"),
+    ],
+)
 def test_a_wrong_setting_ends_it_with_one_line(tmp_path, name, value):
     ended = start(tmp_path, **{name: value})
     assert ended.returncode == 1

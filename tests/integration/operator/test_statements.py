@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from cluster_fixtures import BUSYBOX, Kubectl
-from hand_node import Api, HandNode
-from making import training
-from statements import STATEMENTS
-from unet_operator import names, observe
+from support.cluster_fixtures import BUSYBOX, Kubectl
+from support.hand_node import Api, HandNode
+from support.operator.making import training
+from support.operator.statements import STATEMENTS
+from unet_operator.api import names
 from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
 from unet_operator.build.common import RETRY_CRASHES, Context
 from unet_operator.build.workers import workers
-from unet_operator.cluster import JOBS, POD_GROUPS, ApiError, Kind
+from unet_operator.cluster.client import JOBS, POD_GROUPS, ApiError, Kind
+from unet_operator.observe import objects as observe
 
 pytestmark = pytest.mark.integration
 
@@ -41,13 +42,11 @@ def children(**changes: dict) -> list[dict]:
         config.config_map(subject, 1, 2),
         workers(subject, 1, 2, gang=False),
         launcher.launcher(subject, 1, 2),
-        launcher.launcher(
-            Context(subject.training, BUSYBOX, one_node=True), 1, 2
-        ),
+        launcher.launcher(Context(subject.training, BUSYBOX, one_node=True), 1, 2),
         stage.stage(subject),
         evaluate.evaluate(subject, 1),
         evaluate.report(subject, 1),
-    ]  # fmt: skip
+    ]
 
 
 FULL = {
@@ -86,9 +85,14 @@ def test_what_is_built_is_valid_and_passes_pod_security(kubectl, namespace, chan
         template["spec"].pop("priorityClassName", None)
     text = json.dumps(body)
     namespace(
-        "create", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "-f", "-",
+        "create",
+        "--dry-run=server",
+        "--validate=strict",
+        "--warnings-as-errors",
+        "-f",
+        "-",
         stdin=text,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,9 +148,12 @@ class Yard:
     def make(self, name: str, **spec: object) -> None:
         """A Job of two pods, as the workers' is, that goes to the hand node."""
         subject = training(
-            workers={"nodeSelector": self.node.selector, "tolerations": self.node.tolerations,
-                     "resources": {"requests": {}, "limits": {}}},
-        )  # fmt: skip
+            workers={
+                "nodeSelector": self.node.selector,
+                "tolerations": self.node.tolerations,
+                "resources": {"requests": {}, "limits": {}},
+            },
+        )
         body = workers(Context(subject, BUSYBOX), 1, 2, gang=False)
         body["metadata"] = {"name": name, "namespace": self.kubectl.namespace}
         pod = body["spec"]["template"]["spec"]

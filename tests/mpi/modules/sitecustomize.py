@@ -8,7 +8,7 @@ from pathlib import Path
 class _StandIn:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name != "unet.commands.train":
+        if name != "unet.cli.train":
             return None
         return importlib.util.spec_from_file_location(
             name, Path(__file__).with_name("stand_in_train.py")

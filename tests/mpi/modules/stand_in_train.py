@@ -10,8 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from unet.errors import DataError, Terminated
-from unet.run.comm import as_peer_lost, open_comm
+from unet.parallel.comm import as_peer_lost, open_comm
+from unet.system.errors import DataError, Terminated
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from unet.errors import UnetError
-from unet.network.bundle import load_bundle
+from unet.network.saved_model import load_bundle
+from unet.parallel.comm import Comm, Solo, open_comm
 from unet.planning.plan import Shape
-from unet.run import train as training
-from unet.run.comm import Comm, Solo, open_comm
-from unet.run.step import Trainer
-from unet.run.threads import use_threads
-from unet.run.train import train
+from unet.system.errors import UnetError
+from unet.system.threads import use_threads
+from unet.training import loop as training
+from unet.training.loop import train
+from unet.training.step import Trainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import tiny
+from support import tiny
 
 
 def run(folder: Path) -> int:
@@ -48,13 +48,20 @@ def run(folder: Path) -> int:
 
 def trainer(comm: Comm, batch: int, normalisation: str = "instance") -> Trainer:
     network = tiny.network(
-        outputs=2, filters=(4, 6, 8), strides=((2, 2, 2),) * 2, supervised_levels=2,
+        outputs=2,
+        filters=(4, 6, 8),
+        strides=((2, 2, 2),) * 2,
+        supervised_levels=2,
         normalisation=normalisation,
-    )  # fmt: skip
+    )
     shape = Shape(
-        network=network, patch_size=tiny.PATCH, batch_size=batch, activation="sigmoid",
-        threads=1, precision="float32",
-    )  # fmt: skip
+        network=network,
+        patch_size=tiny.PATCH,
+        batch_size=batch,
+        activation="sigmoid",
+        threads=1,
+        precision="float32",
+    )
     return Trainer(shape, comm, seed=1)
 
 
@@ -89,9 +96,12 @@ def step_with_nan(comm: Comm) -> dict[str, object]:
     unmoved = digest(one.state().values()) == before
     taken = one.step(image, target, 1e-3, stop=False)
     states = comm.gather_objects(digest(one.state().values()))
-    return {"finite": comm.gather_objects([skipped.finite, taken.finite]),
-            "unmoved": comm.gather_objects(unmoved), "moved": states[0] != before,
-            "equal": states[0] == states[1]}  # fmt: skip
+    return {
+        "finite": comm.gather_objects([skipped.finite, taken.finite]),
+        "unmoved": comm.gather_objects(unmoved),
+        "moved": states[0] != before,
+        "equal": states[0] == states[1],
+    }
 
 
 def weights(run: Path) -> str:

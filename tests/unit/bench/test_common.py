@@ -5,12 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import common
 import pytest
 
 BENCH = Path(__file__).resolve().parents[3] / "bench"
-sys.path.insert(0, str(BENCH))
-
-import common  # noqa: E402
 
 
 def test_a_spread_is_smallest_middle_largest():
@@ -66,8 +64,19 @@ def test_a_failed_command_ends_the_benchmark_with_its_last_words():
 
 
 def test_our_side_of_the_training_benchmark_trains():
-    command = [sys.executable, str(BENCH / "training_step.py"), "--serve", "--patch", "8,8,8",
-               "--batch", "1", "--filters", "2,4", "--threads", "1"]  # fmt: skip
+    command = [
+        sys.executable,
+        str(BENCH / "training_step.py"),
+        "--serve",
+        "--patch",
+        "8,8,8",
+        "--batch",
+        "1",
+        "--filters",
+        "2,4",
+        "--threads",
+        "1",
+    ]
     with common.Worker(command, 1) as worker:
         first, second = worker.ask(steps=1), worker.ask(steps=4)
     assert len(second["cpu"]) == len(second["wall"]) == 4
@@ -75,8 +84,15 @@ def test_our_side_of_the_training_benchmark_trains():
 
 
 def test_every_benchmark_explains_itself():
-    names = ("training_step", "pipeline", "scaling", "memory", "plan_memory", "quality",
-             "first_try")  # fmt: skip
+    names = (
+        "training_step",
+        "pipeline",
+        "scaling",
+        "memory",
+        "plan_memory",
+        "quality",
+        "first_try",
+    )
     running = {
         name: subprocess.Popen(
             [sys.executable, str(BENCH / f"{name}.py"), "--help"], stdout=subprocess.PIPE, text=True

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from unet.course.flags import CourseFlags, parse_flags
-from unet.course.run import (
+from unet.course.commands import (
     channels_of,
     in_course_words,
     list_text,
@@ -13,19 +12,23 @@ from unet.course.run import (
     train_config,
     train_main,
 )
+from unet.course.flags import CourseFlags, parse_flags
 from unet.data.msd import Case, Dataset, load_dataset
 from unet.data.split import make_split
-from unet.errors import DataError, DiskError, ExitCode, MemoryShortError, UsageError
+from unet.system.errors import DataError, DiskError, ExitCode, MemoryShortError, UsageError
 
 BRAIN = {1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}
 
 
 def dataset(channels=("FLAIR", "T1w", "t1gd", "T2w"), labels=BRAIN, cases=484) -> Dataset:
     made = tuple(
-        Case(id=f"c{i:03}", image=Path(f"/d/imagesTr/c{i:03}.nii.gz"),
-             label=Path(f"/d/labelsTr/c{i:03}.nii.gz"))
+        Case(
+            id=f"c{i:03}",
+            image=Path(f"/d/imagesTr/c{i:03}.nii.gz"),
+            label=Path(f"/d/labelsTr/c{i:03}.nii.gz"),
+        )
         for i in range(cases)
-    )  # fmt: skip
+    )
     return Dataset(root=Path("/d"), name="d", channels=channels, labels=labels, cases=made)
 
 

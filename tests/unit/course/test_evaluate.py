@@ -7,16 +7,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unet.config import TrainConfig
-from unet.course.run import evaluate_main
-from unet.data.fingerprint import compute_fingerprint
+from unet.course.commands import evaluate_main
 from unet.data.msd import load_dataset
+from unet.data.regions import make_target
 from unet.data.split import make_split
-from unet.data.target import make_target
-from unet.network.bundle import About, load_bundle, save_bundle
 from unet.network.model import build_network
-from unet.planning.machine import Machine
+from unet.network.saved_model import About, load_bundle, save_bundle
+from unet.planning.fingerprint import compute_fingerprint
 from unet.planning.plan import make_plan
+from unet.planning.settings import TrainConfig
+from unet.system.machine import Machine
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,14 @@ def model(brains, tmp_path_factory):
     dataset = load_dataset(brains)
     split = make_split(dataset, "course")
     config = TrainConfig(
-        data_path=brains, output=brains, network="course", split="course", filters=1,
-        patch_size=(32, 32, 32), batch_size=1,
-    )  # fmt: skip
+        data_path=brains,
+        output=brains,
+        network="course",
+        split="course",
+        filters=1,
+        patch_size=(32, 32, 32),
+        batch_size=1,
+    )
     fingerprint = compute_fingerprint(dataset, [case.id for case in dataset.cases], (0,))
     machine = Machine(cores=2, memory_bytes=8 * 2**30, bfloat16=False)
     plan = make_plan(fingerprint, make_target(dataset), config, machine, split.training)

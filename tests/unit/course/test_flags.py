@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unet.course.flags import CourseFlags, parse_flags
-from unet.errors import UsageError
+from unet.system.errors import UsageError
 
 
 def parse(*words: str) -> CourseFlags:
@@ -26,20 +26,34 @@ def test_without_flags_the_originals_defaults_hold():
 
 def test_the_flags_of_the_courses_own_line():
     flags = parse(
-        "--bz=4", "--patch_height=16", "--patch_width=16", "--patch_depth=16", "--epochs=1",
-        "--data_path", "./Task01_BrainTumour/",
-    )  # fmt: skip
+        "--bz=4",
+        "--patch_height=16",
+        "--patch_width=16",
+        "--patch_depth=16",
+        "--epochs=1",
+        "--data_path",
+        "./Task01_BrainTumour/",
+    )
     assert (flags.bz, flags.patch_size, flags.epochs) == (4, (16, 16, 16), 1)
     assert flags.data_path == Path("Task01_BrainTumour")
 
 
 def test_every_other_flag_of_the_original_is_taken():
     flags = parse(
-        "--lr=1e-3", "--featuremaps=8", "--train_test_split=0.8", "--validate_test_split=0.4",
-        "--intraop_threads=3", "--interop_threads=2", "--blocktime=0", "--keras_api",
-        "--use_upsampling", "--number_input_channels=4", "--print_model", "--random_seed=7",
+        "--lr=1e-3",
+        "--featuremaps=8",
+        "--train_test_split=0.8",
+        "--validate_test_split=0.4",
+        "--intraop_threads=3",
+        "--interop_threads=2",
+        "--blocktime=0",
+        "--keras_api",
+        "--use_upsampling",
+        "--number_input_channels=4",
+        "--print_model",
+        "--random_seed=7",
         "--saved_model=m/x.hdf5",
-    )  # fmt: skip
+    )
     assert (flags.lr, flags.featuremaps, flags.train_test_split) == (1e-3, 8, 0.8)
     assert (flags.validate_test_split, flags.intraop_threads, flags.blocktime) == (0.4, 3, 0)
     assert (flags.interop_threads, flags.number_input_channels, flags.random_seed) == (2, 4, 7)
@@ -49,9 +63,14 @@ def test_every_other_flag_of_the_original_is_taken():
 
 def test_the_later_names_mean_the_same():
     later = parse(
-        "--batch_size=2", "--tile_height=32", "--tile_width=48", "--tile_depth=64",
-        "--filters=4", "--number_output_classes=1", "--saved_model_name=3d_unet_decathlon",
-    )  # fmt: skip
+        "--batch_size=2",
+        "--tile_height=32",
+        "--tile_width=48",
+        "--tile_depth=64",
+        "--filters=4",
+        "--number_output_classes=1",
+        "--saved_model_name=3d_unet_decathlon",
+    )
     assert (later.bz, later.patch_size, later.featuremaps) == (2, (32, 48, 64), 4)
     assert later.saved_model == Path("3d_unet_decathlon.hdf5")
 

@@ -12,8 +12,8 @@ import pytest
 
 from unet.data.cache import Cache, foreground_voxels
 from unet.data.msd import load_dataset
-from unet.data.preprocess import Recipe
-from unet.errors import DataError, DiskError
+from unet.data.preparation import Recipe
+from unet.system.errors import DataError, DiskError
 
 
 @pytest.fixture
@@ -214,8 +214,8 @@ def test_a_full_disk_is_a_disk_error_and_leaves_nothing(tmp_path, maker):
         from pathlib import Path
         from unet.data.cache import Cache
         from unet.data.msd import load_dataset
-        from unet.data.preprocess import Recipe
-        from unet.errors import DiskError
+        from unet.data.preparation import Recipe
+        from unet.system.errors import DiskError
         try:
             Cache(Path({str(small)!r}), load_dataset({str(maker.root)!r}), Recipe()).open("c0")
         except DiskError as error:
@@ -225,9 +225,12 @@ def test_a_full_disk_is_a_disk_error_and_leaves_nothing(tmp_path, maker):
     mount = f"mount -t tmpfs -o size=64k none {small} && exec {sys.executable} -"
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", mount],
-        input=script, capture_output=True, text=True, check=False,
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no mount namespace here: {done.stderr.strip()}")
     assert done.stdout.startswith("12 [] "), done.stderr

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from orientations import ALL_48, affine_of
+from support.orientations import ALL_48, affine_of
 
 from unet.data import geometry
 

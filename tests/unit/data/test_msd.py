@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from unet.data.msd import brain_tumour_labels, load_dataset, pick_channels
-from unet.errors import DataError, ExitCode, UsageError
+from unet.system.errors import DataError, ExitCode, UsageError
 
 BRATS = {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "enhancing tumour"}
 

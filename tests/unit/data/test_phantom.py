@@ -5,18 +5,18 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unet.commands import fingerprint as fingerprint_command
-from unet.commands import phantom as phantom_command
+from unet.cli import fingerprint as fingerprint_command
+from unet.cli import phantom as phantom_command
 from unet.data.cache import Cache
-from unet.data.fingerprint import compute_fingerprint, make_recipe, target_spacing
 from unet.data.msd import load_dataset, pick_channels
 from unet.data.phantom import LOOKS, make_phantom
 from unet.data.preflight import run_preflight
-from unet.data.preprocess import restore
+from unet.data.preparation import restore
+from unet.data.regions import make_target
 from unet.data.split import make_split
-from unet.data.target import make_target
 from unet.data.volume import read_image, read_label
-from unet.errors import UsageError
+from unet.planning.fingerprint import compute_fingerprint, make_recipe, target_spacing
+from unet.system.errors import UsageError
 
 
 @pytest.mark.parametrize("task", LOOKS)

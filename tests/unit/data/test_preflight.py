@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from unet.commands import preflight as command
-from unet.data.fingerprint import compute_fingerprint
+from unet.cli import preflight as command
 from unet.data.msd import load_dataset
 from unet.data.preflight import merge, run_preflight, save_quarantine
-from unet.errors import DataError, DiskError
+from unet.planning.fingerprint import compute_fingerprint
+from unet.system.errors import DataError, DiskError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from unet.data import geometry
 from unet.data.cache import Cache
 from unet.data.msd import load_dataset, pick_channels
 from unet.data.preflight import run_preflight
-from unet.data.preprocess import Recipe, prepare_image, prepare_label, restore
-from unet.data.target import make_target
+from unet.data.preparation import Recipe, prepare_image, prepare_label, restore
+from unet.data.regions import make_target
 from unet.data.volume import read_image, read_label
 
 pytestmark = pytest.mark.real_data

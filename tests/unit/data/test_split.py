@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unet.data.msd import Case, Dataset
 from unet.data.split import load_split, make_split, save_split
-from unet.errors import DataError, DiskError, UsageError
+from unet.system.errors import DataError, DiskError, UsageError
 
 
 def dataset(count):

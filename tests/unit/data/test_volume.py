@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unet.data.volume import read_image, read_label
-from unet.errors import DataError, ExitCode
+from unet.system.errors import DataError, ExitCode
 
 
 def fails(call, *parts):

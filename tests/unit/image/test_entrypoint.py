@@ -13,7 +13,7 @@ import pytest
 from unet_image import account, processes, worker
 from unet_image.__main__ import launch_arguments
 
-from unet.errors import UsageError
+from unet.system.errors import UsageError
 
 
 def test_home_is_private_and_the_uid_has_a_name(tmp_path, monkeypatch):

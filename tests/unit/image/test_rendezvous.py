@@ -11,7 +11,7 @@ import pytest
 from unet_image import check, rendezvous
 from unet_image.rendezvous import Host, ask, first_rank, listening, read_answer, ssh_cause
 
-from unet.errors import DataError, DiskError, PeerLostError
+from unet.system.errors import DataError, DiskError, PeerLostError
 
 DATA, OUTPUT = Path("/data/task"), Path("/output/run")
 

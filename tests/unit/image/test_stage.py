@@ -15,7 +15,7 @@ import pytest
 from unet_image import archive, download, stage
 from unet_image.download import Source, Transfer, fetch_https
 
-from unet.errors import DataError, PeerLostError
+from unet.system.errors import DataError, PeerLostError
 
 
 def tar_of(**files: bytes) -> bytes:
@@ -28,11 +28,13 @@ def tar_of(**files: bytes) -> bytes:
     return packed.getvalue()
 
 
-TASK = tar_of(**{
-    "Task04/dataset.json": b"{}",
-    "Task04/imagesTr/a.nii.gz": bytes(range(256)) * 4000,
-    "Task04/._dataset.json": b"junk",
-})  # fmt: skip
+TASK = tar_of(
+    **{
+        "Task04/dataset.json": b"{}",
+        "Task04/imagesTr/a.nii.gz": bytes(range(256)) * 4000,
+        "Task04/._dataset.json": b"junk",
+    }
+)
 
 
 class Server:

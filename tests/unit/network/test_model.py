@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny
+from support import tiny
 
-from unet.errors import DataError
-from unet.network.bundle import About, load_bundle, save_bundle, strip_supervision
 from unet.network.losses import combine, level_sums
 from unet.network.model import NetworkSpec, build_network, course_spec, portable_network
+from unet.network.saved_model import About, load_bundle, save_bundle, strip_supervision
 from unet.planning.plan import Plan
+from unet.system.errors import DataError
 
 SPEC = tiny.network(
     channels=2, outputs=3, filters=(4, 6, 8), strides=((2, 2, 1), (2, 2, 2)), supervised_levels=2

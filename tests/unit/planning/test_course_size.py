@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet.errors import UsageError
-from unet.planning.course import BATCH, DIVISOR, PATCH, course_size, course_steps
+from unet.planning.course_sizes import BATCH, DIVISOR, PATCH, course_size, course_steps
+from unet.system.errors import UsageError
 
 BRAIN = ((240, 240, 155), (138, 169, 138))
 
@@ -41,8 +41,10 @@ def test_a_given_side_that_no_five_levels_suit_is_refused_with_the_next_one():
         size(patch=(16, 40, 16))
 
 
-@given(st.lists(st.tuples(*[st.integers(1, 300)] * 3), min_size=1, max_size=4),
-       st.integers(DIVISOR**3, 8 * PATCH**3))  # fmt: skip
+@given(
+    st.lists(st.tuples(*[st.integers(1, 300)] * 3), min_size=1, max_size=4),
+    st.integers(DIVISOR**3, 8 * PATCH**3),
+)
 def test_a_planned_size_fits_suits_the_network_and_pads_no_more_than_it_must(shapes, room):
     patch, batch, _ = size(shapes, room=room)
     assert batch == BATCH

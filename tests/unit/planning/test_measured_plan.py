@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.planning.test_plan import TARGET, fingerprint
-from unet.config import TrainConfig
-from unet.errors import MemoryShortError
 from unet.network.model import NetworkSpec
-from unet.planning.machine import this_machine
 from unet.planning.plan import Measured, Shape, make_plan
-from unet.run import prepare, probe
+from unet.planning.settings import TrainConfig
+from unet.system.errors import MemoryShortError
+from unet.system.machine import this_machine
+from unet.training import pipeline as prepare
+from unet.training import trial_step as probe
 
 PRINTS = fingerprint((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
@@ -62,9 +63,13 @@ def test_where_nothing_fits_the_error_names_memory_and_remedy(monkeypatch):
 def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
     shape = Shape(
         network=NetworkSpec(channels=1, outputs=1, filters=(4, 8), strides=((2, 2, 2),)),
-        patch_size=(16, 16, 16), batch_size=8, micro_batch=2, activation="sigmoid", threads=1,
+        patch_size=(16, 16, 16),
+        batch_size=8,
+        micro_batch=2,
+        activation="sigmoid",
+        threads=1,
         precision="float32",
-    )  # fmt: skip
+    )
     assert probe._trial(shape).batch_size == 4
     found = probe.measure(probe._trial(shape), 8 * 2**30)
     assert found is not None
@@ -75,9 +80,12 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
 def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
     shape = Shape(
         network=NetworkSpec(channels=1, outputs=1, filters=(64, 8), strides=((2, 2, 2),)),
-        patch_size=(96, 96, 96), batch_size=2, activation="sigmoid", threads=1,
+        patch_size=(96, 96, 96),
+        batch_size=2,
+        activation="sigmoid",
+        threads=1,
         precision="float32",
-    )  # fmt: skip
+    )
     with pytest.raises(MemoryShortError, match="lack of memory"):
         probe.measure(shape, 2**30)
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unet.config import TrainConfig
-from unet.data.fingerprint import CaseFacts, ChannelFacts, Fingerprint
-from unet.data.target import Region, Target
-from unet.errors import MemoryShortError, UsageError
-from unet.planning.machine import Machine
+from unet.data.regions import Region, Target
+from unet.planning.fingerprint import CaseFacts, ChannelFacts, Fingerprint
 from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
 from unet.planning.plan import LARGEST_BATCH, make_plan
+from unet.planning.settings import TrainConfig
+from unet.system.errors import MemoryShortError, UsageError
+from unet.system.machine import Machine
 
 GIB = 2**30
 TARGET = Target(regions=(Region(name="tumour", labels=(1,)),), exclusive=False)
@@ -23,15 +23,24 @@ def fingerprint(shape, spacing=(1.0, 1.0, 1.0), cases=20):
     channel = ChannelFacts(percentiles=(0,) * 7)
     facts = tuple(
         CaseFacts(
-            case=f"case{i}", shape=shape, cropped_shape=shape, spacing=spacing, body_fraction=1.0,
-            channels=(channel,), label_voxels={1: 100},
+            case=f"case{i}",
+            shape=shape,
+            cropped_shape=shape,
+            spacing=spacing,
+            body_fraction=1.0,
+            channels=(channel,),
+            label_voxels={1: 100},
         )
         for i in range(cases)
-    )  # fmt: skip
+    )
     return Fingerprint(
-        dataset="Test", channels=(0,), channel_names=("FLAIR",), is_ct=(False,),
-        labels={1: "tumour"}, cases=facts,
-    )  # fmt: skip
+        dataset="Test",
+        channels=(0,),
+        channel_names=("FLAIR",),
+        is_ct=(False,),
+        labels={1: "tumour"},
+        cases=facts,
+    )
 
 
 def plan(prints, memory=16 * GIB, cores=4, bfloat16=False, ranks=1, **settings):
@@ -119,9 +128,17 @@ def test_epochs_default_to_the_course():
 
 def test_explicit_settings_are_obeyed():
     made = plan(
-        fingerprint((64, 64, 64)), epochs=3, batch_size=1, patch_size=(32, 32, 32), filters=8,
-        learning_rate=0.5, threads=1, precision="float32", steps_per_epoch=7, time_budget=60.0,
-    )  # fmt: skip
+        fingerprint((64, 64, 64)),
+        epochs=3,
+        batch_size=1,
+        patch_size=(32, 32, 32),
+        filters=8,
+        learning_rate=0.5,
+        threads=1,
+        precision="float32",
+        steps_per_epoch=7,
+        time_budget=60.0,
+    )
     assert (made.epochs, made.batch_size, made.patch_size) == (3, 1, (32, 32, 32))
     assert (made.network.filters[0], made.learning_rate, made.threads) == (8, 0.5, 1)
     assert made.steps_per_epoch == 7

@@ -1,0 +1,1 @@
+"""The resource: its spec, its status, its names, and the CRD made from them."""

@@ -1,0 +1,232 @@
+"""Generates the CustomResourceDefinition from the models.
+
+Kubernetes wants a *structural* OpenAPI v3 schema: no $ref, no null, every node typed.  What
+pydantic emits is JSON Schema 2020-12; `structural` translates the part of it that the models
+use and refuses the rest, so that a new kind of field cannot slip through wrongly.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from unet_operator.api.names import MAX_NAME
+from unet_operator.api.schema import GROUP, KIND, PLURAL, VERSION, Model, rules
+from unet_operator.api.spec import Spec
+from unet_operator.api.status import Status
+
+Json = dict[str, object]
+
+_DROPPED = {"title", "default", "unit", "$defs", "additionalProperties", "properties", "items"}
+_KEPT = {
+    "type",
+    "description",
+    "enum",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+}
+
+_COLUMNS = (
+    ("Phase", "string", ".status.phase", 0, "Where the training is."),
+    ("Workers", "string", ".status.workers", 0, "Worker pods ready of those wanted."),
+    ("Epoch", "integer", ".status.training.epoch", 0, "Epoch in work."),
+    ("Loss", "number", ".status.training.loss", 0, "Training loss."),
+    ("Dice", "number", ".status.dice", 0, "Best known Dice."),
+    ("ETA", "string", ".status.training.eta", 0, "Time left."),
+    ("Age", "date", ".metadata.creationTimestamp", 0, "Time since it was created."),
+    ("Attempt", "integer", ".status.attempt", 1, "Number of the present attempt."),
+    ("Message", "string", ".status.message", 1, "The cause of the present state."),
+)
+
+_FROZEN = (
+    "!has(oldSelf.status) || !has(oldSelf.status.attempt) || oldSelf.status.attempt == 0 || "
+    "self.spec.{field} == oldSelf.spec.{field}"
+)
+
+
+def definition() -> Json:
+    """The whole CustomResourceDefinition."""
+    root: Json = {
+        "type": "object",
+        "description": "A 3D U-Net to train on a Medical Segmentation Decathlon data set: "
+        "MPI workers, a launcher, then an evaluation that prints its Dice score.",
+        "required": ["spec"],
+        **rules(
+            (
+                f"self.metadata.name.size() <= {MAX_NAME}",
+                f"metadata.name must not be longer than {MAX_NAME} characters: its pods' "
+                "names are longer and must fit in 63",
+            ),
+            (
+                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                "metadata.name must begin with a letter and hold letters, digits and - only: "
+                "it becomes part of host names",
+            ),
+            *(
+                (
+                    _FROZEN.format(field=field),
+                    f"spec.{field} cannot change once an attempt has started, since "
+                    "checkpoints depend on it: create a new UNetTraining",
+                )
+                for field in ("dataset", "output")
+            ),
+        ),
+        "properties": {
+            "apiVersion": {
+                "type": "string",
+                "description": f"{GROUP}/{VERSION}",
+            },
+            "kind": {"type": "string", "description": KIND},
+            "metadata": {"type": "object"},
+            "spec": {**structural(Spec), "description": "What the user asks for."},
+            "status": {**structural(Status), "description": "What the operator has seen."},
+        },
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{PLURAL}.{GROUP}",
+            # Uninstalling the chart must not delete trainings; kubectl ignores it.
+            "annotations": {"helm.sh/resource-policy": "keep"},
+        },
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["unet"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [
+                        {"name": n, "type": t, "jsonPath": p, "priority": o, "description": d}
+                        for n, t, p, o, d in _COLUMNS
+                    ],
+                    "schema": {"openAPIV3Schema": root},
+                }
+            ],
+        },
+    }
+
+
+def structural(model: type[Model]) -> Json:
+    """The model's structural schema, with units and defaults spelled out in descriptions.
+
+    Raises:
+        ValueError: the model uses a kind of schema that this translation does not know.
+    """
+    source = model.model_json_schema(mode="validation")
+    definitions = source.get("$defs", {})
+    return _node(source, definitions, model.__name__)
+
+
+def _node(source: Json, definitions: Json, path: str) -> Json:
+    source = _resolve(source, definitions)
+    int_or_string = "x-kubernetes-int-or-string" in source
+    node: Json = {}
+    for key, value in source.items():
+        if key.startswith("x-kubernetes-") or (key in _KEPT and key != "description"):
+            node[key] = copy.deepcopy(value)
+        elif key == "exclusiveMinimum":
+            node.update(minimum=value, exclusiveMinimum=True)
+        elif key == "exclusiveMaximum":
+            node.update(maximum=value, exclusiveMaximum=True)
+        elif key == "const":
+            node["enum"] = [value]
+        elif key == "anyOf" and int_or_string:
+            node["anyOf"] = value
+        elif key not in _DROPPED and key not in ("required", "description"):
+            raise ValueError(f"{path}: the CRD generator does not know {key}")
+    if "type" not in node and not int_or_string:
+        raise ValueError(f"{path}: has no type")
+    if "properties" in source:
+        properties = {
+            name: _property(child, definitions, f"{path}.{name}")
+            for name, child in source["properties"].items()
+        }
+        node["properties"] = properties
+        if source.get("required"):
+            node["required"] = source["required"]
+    elif isinstance(source.get("additionalProperties"), dict) and (
+        "x-kubernetes-preserve-unknown-fields" not in source
+    ):
+        node["additionalProperties"] = _node(
+            source["additionalProperties"], definitions, f"{path}.*"
+        )
+    if "items" in source:
+        node["items"] = _node(source["items"], definitions, f"{path}[]")
+    return node
+
+
+def _property(child: Json, definitions: Json, path: str) -> Json:
+    """A field: its node, its description with unit and default, its default for the server."""
+    node = _node(child, definitions, path)
+    resolved = _resolve(child, definitions)
+    if "description" not in resolved:
+        raise ValueError(f"{path}: has no description")
+    text = str(resolved["description"])
+    if "unit" in resolved:
+        text += f" Unit: {resolved['unit']}."
+    default = child.get("default")
+    if default is not None:
+        # A default for an object is left to its fields: {} lets each of them apply, and the
+        # schema states every default once.
+        node["default"] = {} if "properties" in node and _nested(node, default) else default
+        if "properties" not in node and default not in ("", [], {}):
+            shown = str(default).lower() if isinstance(default, bool) else default
+            text += f" Default: {_shown(shown)}."
+        elif "properties" in node and node["default"]:
+            text += f" Default: {_shown(default)}."
+    return {"description": text, **node}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{k} {{{_shown(v)}}}" if isinstance(v, dict) else f"{k}: {v}" for k, v in value.items()
+        )
+    return str(value)
+
+
+def _nested(node: Json, default: object) -> bool:
+    """Whether `default` is what the fields' own defaults would give."""
+    own = {k: p["default"] for k, p in node["properties"].items() if "default" in p}
+    filled = {k: _filled(node["properties"][k], v) for k, v in own.items()}
+    return filled == {k: v for k, v in default.items() if v is not None}
+
+
+def _filled(node: Json, default: object) -> object:
+    if default != {} or "properties" not in node:
+        return default
+    children = {k: p for k, p in node["properties"].items() if "default" in p}
+    return {k: _filled(p, p["default"]) for k, p in children.items()}
+
+
+def _resolve(source: Json, definitions: Json) -> Json:
+    """Follows $ref and unwraps `X | None`."""
+    if "$ref" in source:
+        target = definitions[str(source["$ref"]).rsplit("/", 1)[1]]
+        return {**_resolve(target, definitions), **{k: v for k, v in source.items() if k != "$ref"}}
+    options = source.get("anyOf")
+    if options and "x-kubernetes-int-or-string" not in source:
+        real = [option for option in options if option != {"type": "null"}]
+        if len(real) != 1:
+            raise ValueError(f"a union of {len(real)} types has no structural schema")
+        rest = {k: v for k, v in source.items() if k != "anyOf"}
+        return {**_resolve(real[0], definitions), **rest}
+    return source

@@ -1,0 +1,65 @@
+"""A UNetTraining as read from the API server: metadata, spec and status, parsed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from unet_operator.api.spec import Metadata, Spec
+from unet_operator.api.status import Status
+from unet_operator.observe.objects import Body
+
+
+class InvalidSpec(Exception):
+    """The spec passed the API server but does not fit this operator's models.
+
+    The message names each field by its path, what is wrong and what to do.
+    """
+
+
+@dataclass(frozen=True)
+class Training:
+    """The parsed resource."""
+
+    meta: Metadata
+    spec: Spec
+    status: Status
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+        return self.meta.name
+
+
+def metadata(body: Body) -> Metadata:
+    """The part of the metadata that the operator reads."""
+    return Metadata.model_validate(body["metadata"])
+
+
+def status(body: Body) -> Status:
+    """The status; an empty one if what is there cannot be read."""
+    try:
+        return Status.model_validate(body.get("status") or {})
+    except ValidationError:
+        return Status()
+
+
+def parse(body: Body) -> Training:
+    """Parses the resource.
+
+    Raises:
+        InvalidSpec: a field is unknown or out of bounds, which the CRD of this version would
+            have refused: an older or newer CRD is installed.
+    """
+    try:
+        spec = Spec.model_validate(body.get("spec") or {})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"spec.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors()[:5]
+        )
+        raise InvalidSpec(
+            f"{faults}; correct the field, or install the CRD of this operator's version"
+        ) from error
+    return Training(meta=metadata(body), spec=spec, status=status(body))

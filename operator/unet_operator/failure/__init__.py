@@ -1,0 +1,1 @@
+"""Why something ended or does not start."""

@@ -1,0 +1,1 @@
+"""The running operator: queue, reconcile, read, perform, tell."""

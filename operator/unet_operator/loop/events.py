@@ -1,0 +1,43 @@
+"""Events on a UNetTraining, as `kubectl describe` shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from unet_operator.api.schema import API_VERSION, KIND
+from unet_operator.lifecycle.actions import Event
+from unet_operator.loop.settings import Settings
+from unet_operator.observe.objects import Body
+
+COMPONENT = "unet-operator"
+
+
+def event_manifest(body: Body, event: Event, now: datetime, settings: Settings) -> Body:
+    """The Event object."""
+    meta = body["metadata"]
+    moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{meta['name']}.{uuid4().hex[:16]}",
+            "namespace": meta["namespace"],
+        },
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "uid": meta["uid"],
+        },
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message,
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": settings.identity,
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+    }

@@ -1,0 +1,206 @@
+"""Does what was decided.  Every action is idempotent and touches only what is ours.
+
+What is created once (Jobs, Secret, ConfigMap, claim, PodGroup) is met with 409 the second
+time: it is ours if its controller is this training.  Service and NetworkPolicy outlive an
+attempt, so they are brought up to date by server-side apply, once known to be ours.
+"""
+
+from __future__ import annotations
+
+from unet_operator.api import names
+from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
+from unet_operator.build.common import Context, Manifest
+from unet_operator.build.workers import workers
+from unet_operator.cluster.client import (
+    CLAIMS,
+    CONFIG_MAPS,
+    JOBS,
+    NETWORK_POLICIES,
+    POD_GROUPS,
+    SECRETS,
+    SERVICES,
+    TRAININGS,
+    ApiError,
+    Cluster,
+    Kind,
+)
+from unet_operator.lifecycle.actions import (
+    Action,
+    CreateEvaluate,
+    CreateLauncher,
+    CreateOutputClaim,
+    CreateReport,
+    CreateStage,
+    CreateWorkers,
+    DeleteJob,
+    DeleteTraining,
+    SuspendJob,
+)
+from unet_operator.observe.objects import Body
+from unet_operator.observe.store import Store
+
+
+class Refused(Exception):
+    """The API server will not have an object, and trying again at once would not help."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason, self.message = reason, message
+        super().__init__(f"{reason}: {message}")
+
+
+class Actor:
+    """Runs actions against the cluster and tells the store of what it made."""
+
+    def __init__(self, cluster: Cluster, store: Store) -> None:
+        self._cluster, self._store = cluster, store
+
+    async def perform(self, context: Context, action: Action) -> None:
+        """Runs one action.
+
+        Raises:
+            Refused: the action cannot succeed until somebody changes something.
+            ApiError: it may succeed the next time.
+        """
+        match action:
+            case CreateWorkers():
+                await self._create_workers(context, action)
+            case CreateLauncher(attempt, replicas):
+                await self._job(context, launcher.launcher(context, attempt, replicas))
+            case CreateStage():
+                await self._job(context, stage.stage(context))
+            case CreateEvaluate(round_):
+                await self._job(context, evaluate.evaluate(context, round_))
+            case CreateReport(round_):
+                await self._job(context, evaluate.report(context, round_))
+            case CreateOutputClaim():
+                await self._output_claim(context)
+            case SuspendJob():
+                await self._suspend(context, action)
+            case DeleteJob(name, uid):
+                await self._cluster.delete(JOBS, context.training.meta.namespace, name, uid)
+            case DeleteTraining():
+                meta = context.training.meta
+                await self._cluster.delete(TRAININGS, meta.namespace, meta.name, meta.uid)
+
+    async def _create_workers(self, context: Context, action: CreateWorkers) -> None:
+        training = context.training
+        attempt, replicas = action.attempt, action.replicas
+        await self._keep(context, SERVICES, network.service(training))
+        await self._keep(context, NETWORK_POLICIES, network.network_policy(training))
+        # The Secret may not be read back; its name carries the training's uid instead.
+        await self._once(context, SECRETS, ssh.secret(training, attempt), check=False)
+        await self._once(context, CONFIG_MAPS, config.config_map(context, attempt, replicas))
+        if action.gang:
+            await self._once(context, POD_GROUPS, gang.pod_group(training, attempt, replicas))
+        await self._job(context, workers(context, attempt, replicas, gang=action.gang))
+
+    async def _job(self, context: Context, body: Manifest) -> None:
+        self._store.put("jobs", await self._once(context, JOBS, body))
+
+    async def _once(
+        self, context: Context, kind: Kind, body: Manifest, *, check: bool = True
+    ) -> Body:
+        """Creates an object, or finds it there and ours."""
+        namespace = context.training.meta.namespace
+        try:
+            return await self._cluster.create(kind, namespace, body)
+        except ApiError as error:
+            if error.status != 409 or "AlreadyExists" not in error.reason:
+                raise _refused(error, kind, body) from error
+        if not check:
+            return body
+        return await self._ours(context, kind, body)
+
+    async def _keep(self, context: Context, kind: Kind, body: Manifest) -> None:
+        """Creates an object, or brings it up to date if it is ours."""
+        namespace = context.training.meta.namespace
+        try:
+            await self._cluster.create(kind, namespace, body)
+            return
+        except ApiError as error:
+            if error.status != 409 or "AlreadyExists" not in error.reason:
+                raise _refused(error, kind, body) from error
+        await self._ours(context, kind, body)
+        await self._cluster.apply(kind, namespace, body)
+
+    async def _ours(self, context: Context, kind: Kind, body: Manifest) -> Body:
+        name = body["metadata"]["name"]
+        found = await self._cluster.get(kind, context.training.meta.namespace, name)
+        if found is None:
+            raise _vanished(kind, name)
+        owners = found["metadata"].get("ownerReferences", [])
+        owner = next((o for o in owners if o.get("controller")), None)
+        if owner is None or owner["uid"] != context.training.meta.uid:
+            if owner is None:
+                whose = "has no owner"
+            elif owner["name"] == context.name and owner["kind"] == "UNetTraining":
+                # The garbage collector is still busy with a training of the same name.
+                raise ApiError(409, "Leftover", f"{kind.plural} {name} of a deleted training")
+            else:
+                whose = f"belongs to {owner['kind']} {owner['name']}"
+            raise Refused(
+                "NameTaken",
+                f"{body['kind']} {name} exists and {whose}; delete or rename it, or give the "
+                "UNetTraining another name",
+            )
+        return found
+
+    async def _output_claim(self, context: Context) -> None:
+        body = storage.claim(context.training)
+        if body is None:
+            return
+        namespace, name = context.training.meta.namespace, body["metadata"]["name"]
+        try:
+            await self._cluster.create(CLAIMS, namespace, body)
+        except ApiError as error:
+            if error.status != 409:
+                raise _refused(error, CLAIMS, body) from error
+            found = await self._cluster.get(CLAIMS, namespace, name)
+            if found is None:
+                raise _vanished(CLAIMS, name) from error
+            labels = found["metadata"].get("labels", {})
+            if labels.get(names.LABEL_NAME) != context.name:
+                raise Refused(
+                    "NameTaken",
+                    f"PersistentVolumeClaim {name} exists and was not made for this training; "
+                    "name it in spec.output.claimName, or delete it",
+                ) from error
+
+    async def _suspend(self, context: Context, action: SuspendJob) -> None:
+        namespace = context.training.meta.namespace
+        body = {"metadata": {"uid": action.uid}, "spec": {"suspend": action.suspend}}
+        try:
+            found = await self._cluster.patch(JOBS, namespace, action.name, body)
+        except ApiError as error:
+            # Gone (404), another by now or finished (422), raced (409): looked at again.
+            if error.status in (404, 409, 422):
+                return
+            raise
+        self._store.put("jobs", found)
+
+
+def _vanished(kind: Kind, name: str) -> ApiError:
+    return ApiError(409, "Vanished", f"{kind.plural} {name} went away meanwhile")
+
+
+def _refused(error: ApiError, kind: Kind, body: Manifest) -> Exception:
+    """A refusal in the user's words, or the error itself when it may pass by itself."""
+    what = f"{body['kind']} {body['metadata']['name']}"
+    if error.status == 403 and "exceeded quota" in error.message:
+        return Refused(
+            "QuotaExceeded",
+            f"{what} exceeds the namespace's quota: {error.message}; raise the ResourceQuota",
+        )
+    if error.status == 403 and "being terminated" in error.message:
+        return Refused("NamespaceTerminating", f"{what}: the namespace is being deleted")
+    if error.status == 403:
+        return Refused(
+            "Forbidden",
+            f"the operator may not create {what}: {error.message}; upgrade the chart's roles, or "
+            "ask whoever set the admission policy",
+        )
+    if error.status == 404:
+        return Refused("NotFound", f"{what}: {error.message}")
+    if error.status in (400, 422):
+        return Refused("Rejected", f"the API server rejects {what}: {error.message}")
+    return error

@@ -1,0 +1,1 @@
+"""Kubernetes objects as what they say: pure readings and their store."""

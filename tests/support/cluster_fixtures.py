@@ -1,0 +1,222 @@
+"""A running cluster for tests: fixtures `kubectl` and `namespace`.
+
+The cluster is, in this order: the current one of your kubeconfig (CLUSTER=current), the
+one of KUBECONFIG, the throwaway one of this checkout (`make cluster`).  Without any of
+them the tests are skipped; one that was asked for and does not answer fails them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BUSYBOX = "unet.local/busybox:1"
+"""On every node of the throwaway cluster; a shell and the usual small tools."""
+
+
+class KubectlError(AssertionError):
+    """kubectl failed; the text is its own."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl, bound to a cluster and a namespace.
+
+    Args:
+        program: the binary.
+        kubeconfig: which cluster; empty for kubectl's own default.
+        namespace: where commands without one go.
+    """
+
+    program: str
+    kubeconfig: str
+    namespace: str = "default"
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        """Runs ``kubectl ARGUMENTS`` and returns its output; raises KubectlError."""
+        options = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
+        done = subprocess.run(
+            [self.program, *options, f"--namespace={self.namespace}", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def within(self, namespace: str) -> Kubectl:
+        """The same cluster, another namespace."""
+        return replace(self, namespace=namespace)
+
+    def get(self, *arguments: str) -> dict:
+        """Returns ``kubectl get ARGUMENTS -o json``, parsed."""
+        return json.loads(self("get", *arguments, "-o", "json"))
+
+    def exists(self, *arguments: str) -> bool:
+        """Whether ``kubectl get ARGUMENTS`` finds anything."""
+        return bool(self("get", *arguments, "--ignore-not-found", "-o", "name").strip())
+
+    def apply(self, *objects: dict | str) -> None:
+        """Applies objects, given as dicts or as YAML text."""
+        for item in objects:
+            text = item if isinstance(item, str) else json.dumps(item)
+            self("apply", "-f", "-", stdin=text)
+
+    def wait_until(self, what: str, condition: Callable[[], object], seconds: float = 120) -> None:
+        """Returns once `condition()` is true; fails with `what` and recent events if not."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                events = self("get", "events", "--sort-by=.lastTimestamp")
+                pods = self("get", "pods", "-o", "wide")
+                pytest.fail(f"not after {seconds:.0f} s: {what}\n{pods}\n{events[-4000:]}")
+            time.sleep(0.25)
+
+    def wait_phase(self, pod: str, *phases: str, seconds: float = 120) -> None:
+        """Waits until the pod is in one of `phases`."""
+        self.wait_until(
+            f"pod {pod} is {' or '.join(phases)}",
+            lambda: self.get("pod", pod)["status"].get("phase") in phases,
+            seconds,
+        )
+
+
+def under_test() -> Kubectl:
+    """kubectl as administrator of the cluster under test; skips or fails without one."""
+    ours = CHECKOUT / ".cluster"
+    program = str(ours / "bin" / "kubectl")
+    if not Path(program).exists():
+        program = shutil.which("kubectl") or program
+    if os.environ.get("CLUSTER") == "current":
+        asked, kubeconfig = True, ""
+    elif os.environ.get("KUBECONFIG"):
+        asked, kubeconfig = True, os.environ["KUBECONFIG"]
+    else:
+        asked, kubeconfig = False, str(ours / "kubeconfig")
+    found = Kubectl(program, kubeconfig)
+    try:
+        found("get", "--raw", "/readyz")
+    except (KubectlError, OSError) as error:
+        if asked:
+            pytest.fail(f"the cluster that was asked for does not answer: {error}")
+        pytest.skip("no cluster: run `make cluster`, or set KUBECONFIG or CLUSTER=current")
+    return found
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """The cluster under test."""
+    return under_test()
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """kubectl in a fresh namespace that enforces Pod Security `restricted`.
+
+    The namespace is deleted afterwards, without waiting for it to be gone.
+    """
+    name = f"test-{uuid4().hex[:8]}"
+    label = {"pod-security.kubernetes.io/enforce": "restricted"}
+    kubectl.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": label}}
+    )
+    inside = kubectl.within(name)
+    # A pod created before its namespace's default account exists is refused.
+    inside.wait_until("the namespace is set up", lambda: inside.exists("serviceaccount", "default"))
+    yield inside
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+def restricted_pod(
+    name: str,
+    command: list[str] | str,
+    *,
+    image: str = BUSYBOX,
+    claims: dict[str, str] | None = None,
+    requests: dict[str, str] | None = None,
+    limits: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
+    user: int = 23456,
+    **spec: object,
+) -> dict:
+    """A pod that Pod Security `restricted` admits: any uid, read-only root, no capability.
+
+    Args:
+        name: the pod's name.
+        command: its argv; a string is given to sh.
+        image: the image.
+        claims: mount path → name of a PersistentVolumeClaim.
+        requests: resources asked for.
+        limits: resources not exceeded.
+        labels: the pod's labels.
+        user: its uid.
+        **spec: further fields of the pod's spec.
+    """
+    claims = claims or {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels or {}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": user,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "main",
+                    "image": image,
+                    "imagePullPolicy": "Never",
+                    "command": ["sh", "-c", command] if isinstance(command, str) else command,
+                    "resources": {"requests": requests or {}, "limits": limits or {}},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                    "volumeMounts": [{"name": c, "mountPath": path} for path, c in claims.items()],
+                }
+            ],
+            "volumes": [
+                {"name": c, "persistentVolumeClaim": {"claimName": c}} for c in claims.values()
+            ],
+            **spec,
+        },
+    }
+
+
+def claim(name: str, *, shared: bool, size: str = "1Gi") -> dict:
+    """A PersistentVolumeClaim: ReadWriteMany on class `shared`, or ReadWriteOnce on the default."""
+    spec: dict = {"resources": {"requests": {"storage": size}}}
+    if shared:
+        spec |= {"accessModes": ["ReadWriteMany"], "storageClassName": "shared"}
+    else:
+        spec |= {"accessModes": ["ReadWriteOnce"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def real_nodes(kubectl: Kubectl) -> list[str]:
+    """Names of nodes that run pods."""
+    items = kubectl.get("nodes", "-l", "type!=kwok")["items"]
+    return [item["metadata"]["name"] for item in items]

@@ -1,0 +1,256 @@
+"""A node whose kubelet is the test: pods are scheduled to it, and do what the test says.
+
+API server, scheduler and Job controller are real; only what runs inside containers is not.
+So every end of every pod can be had at once, without an image.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+from unet_operator.cluster.client import LEASES, PODS, ApiError, Bucket, Cluster, Kind
+
+NODES = Kind("v1", "nodes")
+LEASE_NAMESPACE = "kube-node-lease"
+ROOM = {"cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "100Gi"}
+BEAT = 5.0
+"""Seconds between two signs of life; a node is called lost after 20."""
+
+
+class Api:
+    """The API server as the administrator sees it, for code that does not await."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.cluster: Cluster = self(_connect(kubeconfig))
+
+    def __call__(self, work: Coroutine):
+        """Runs `work` to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self(self.cluster.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+async def _connect(kubeconfig: str) -> Cluster:
+    configuration = Configuration()
+    await config.load_kube_config(
+        config_file=kubeconfig or None, client_configuration=configuration
+    )
+    return Cluster(ApiClient(configuration), Bucket(1e6, 10**6))
+
+
+def now(form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
+    """The present time as Kubernetes writes it."""
+    return datetime.now(UTC).strftime(form)
+
+
+class HandNode:
+    """See the module.  Pods reach it by `selector` and `tolerations`."""
+
+    def __init__(self, api: Api) -> None:
+        self.api, self.name = api, f"hand-{uuid4().hex[:8]}"
+        self._stop = threading.Event()
+        self.answers = True
+        """Whether it still gives signs of life."""
+        self.api(self._create())
+        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread.start()
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """What pods must select to come here."""
+        return {"unet.dev/hand": self.name}
+
+    @property
+    def tolerations(self) -> list[dict[str, str]]:
+        """What pods must tolerate to come here."""
+        return [{"key": "unet.dev/hand", "operator": "Exists", "effect": "NoSchedule"}]
+
+    def close(self) -> None:
+        """Takes the node away."""
+        self._stop.set()
+        self._thread.join()
+        self.api(self._remove())
+
+    def run(self, namespace: str, pod: str) -> None:
+        """All containers of a pod run and are ready, its init containers are done."""
+        body = self._pod(namespace, pod)
+        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
+        boxes = [_running(box) for box in body["spec"]["containers"]]
+        self._status(namespace, pod, "Running", init=init, boxes=boxes, ready=True)
+
+    def meet(self, namespace: str, pod: str) -> None:
+        """A pod's first init container runs, as the launcher's rendezvous does."""
+        body = self._pod(namespace, pod)
+        init = [_running(box) for box in body["spec"]["initContainers"]]
+        boxes = [_waiting(box) for box in body["spec"]["containers"]]
+        self._status(namespace, pod, "Pending", init=init, boxes=boxes, ready=False)
+
+    def end(self, namespace: str, pod: str, code: int = 0, said: dict | None = None) -> None:
+        """A pod's main container ends with that code and these last words."""
+        body = self._pod(namespace, pod)
+        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
+        boxes = [_ended(box, code, json.dumps(said or {})) for box in body["spec"]["containers"]]
+        phase = "Succeeded" if code == 0 else "Failed"
+        self._status(namespace, pod, phase, init=init, boxes=boxes, ready=False)
+
+    def _pod(self, namespace: str, pod: str) -> dict:
+        found = self.api(self.api.cluster.get(PODS, namespace, pod))
+        assert found is not None, f"there is no pod {pod}"
+        return found
+
+    def _status(
+        self, namespace: str, pod: str, phase: str, *, init: list, boxes: list, ready: bool
+    ) -> None:
+        value = "True" if ready else "False"
+        status = {
+            "phase": phase,
+            "startTime": now(),
+            "podIP": "10.203.0.1",
+            "podIPs": [{"ip": "10.203.0.1"}],
+            "conditions": [
+                {"type": "PodScheduled", "status": "True"},
+                {"type": "Ready", "status": value, "lastTransitionTime": now()},
+                {"type": "ContainersReady", "status": value, "lastTransitionTime": now()},
+            ],
+            "initContainerStatuses": init,
+            "containerStatuses": boxes,
+        }
+        self.api(self.api.cluster.patch(PODS, namespace, pod, {"status": status}, sub="status"))
+
+    async def _create(self) -> None:
+        cluster = self.api.cluster
+        taint = {"key": "unet.dev/hand", "value": self.name, "effect": "NoSchedule"}
+        await cluster.create(
+            NODES,
+            None,
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": self.name, "labels": self.selector},
+                "spec": {"taints": [taint]},
+            },
+        )
+        await self._beat()
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "ByHand",
+            "lastHeartbeatTime": now(),
+            "lastTransitionTime": now(),
+        }
+        status = {"capacity": ROOM, "allocatable": ROOM, "conditions": [ready]}
+        await cluster.patch(NODES, None, self.name, {"status": status}, sub="status")
+        for _ in range(600):
+            node = await cluster.get(NODES, None, self.name)
+            if len(node["spec"].get("taints", [])) == 1:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the node lifecycle controller does not take the node as ready")
+
+    async def _beat(self) -> None:
+        renewed = {
+            "holderIdentity": self.name,
+            "leaseDurationSeconds": 40,
+            "renewTime": now("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }
+        cluster = self.api.cluster
+        try:
+            await cluster.patch(LEASES, LEASE_NAMESPACE, self.name, {"spec": renewed})
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            lease = {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": self.name, "namespace": LEASE_NAMESPACE},
+                "spec": renewed,
+            }
+            await cluster.create(LEASES, LEASE_NAMESPACE, lease)
+
+    def _live(self) -> None:
+        due = 0.0
+        while not self._stop.wait(0.2):
+            if not self.answers:
+                continue
+            if time.monotonic() > due:
+                self.api(self._beat())
+                due = time.monotonic() + BEAT
+            self.api(self._bury())
+
+    async def _bury(self) -> None:
+        """Ends the pods that were told to go, as a kubelet does within their grace."""
+        cluster = self.api.cluster
+        pods, _ = await cluster.list(PODS, None, fieldSelector=f"spec.nodeName={self.name}")
+        for pod in pods:
+            meta = pod["metadata"]
+            if "deletionTimestamp" not in meta:
+                continue
+            if pod["status"].get("phase") not in ("Succeeded", "Failed"):
+                boxes = [_ended(box, 143, "") for box in pod["spec"]["containers"]]
+                status = {"phase": "Failed", "containerStatuses": boxes}
+                await _if_there(
+                    cluster.patch(
+                        PODS, meta["namespace"], meta["name"], {"status": status}, sub="status"
+                    )
+                )
+            now_ = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
+            await _if_there(
+                cluster._json("DELETE", PODS, meta["namespace"], meta["name"], body=now_)
+            )
+
+    async def _remove(self) -> None:
+        cluster = self.api.cluster
+        for kind, namespace in ((NODES, None), (LEASES, LEASE_NAMESPACE)):
+            await _if_there(cluster._json("DELETE", kind, namespace, self.name, body={}))
+
+
+async def _if_there(work: Coroutine) -> None:
+    try:
+        await work
+    except ApiError as error:
+        if error.status not in (404, 409):
+            raise
+
+
+def _box(box: dict, state: dict, *, ready: bool) -> dict:
+    return {
+        "name": box["name"],
+        "image": box["image"],
+        "imageID": "",
+        "ready": ready,
+        "restartCount": 0,
+        "state": state,
+    }
+
+
+def _running(box: dict) -> dict:
+    return _box(box, {"running": {"startedAt": now()}}, ready=True)
+
+
+def _waiting(box: dict) -> dict:
+    return _box(box, {"waiting": {"reason": "PodInitializing"}}, ready=False)
+
+
+def _ended(box: dict, code: int, message: str) -> dict:
+    reason = "Completed" if code == 0 else "Error"
+    state = {
+        "exitCode": code,
+        "reason": reason,
+        "message": message,
+        "startedAt": now(),
+        "finishedAt": now(),
+    }
+    return _box(box, {"terminated": state}, ready=False)

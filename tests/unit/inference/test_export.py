@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+import pytest
+from support.balls import make_about, some_weights
+
+from unet.cli.main import main
+from unet.inference import export as module
+from unet.inference.export import export
+from unet.network.saved_model import save_bundle
+from unet.system.errors import NumericError, UsageError
+
+
+@pytest.mark.parametrize(("normalisation", "outputs"), [("instance", 3), ("batch", 1)])
+def test_both_formats_agree_with_the_model(tmp_path, normalisation, outputs):
+    about = make_about(outputs, exclusive=outputs > 1, normalisation=normalisation)
+    weights = [np.abs(w) for w in some_weights(about.plan.network)]
+    save_bundle(tmp_path / "m.hdf5", about, weights)
+    assert (
+        main(
+            ["export", "--saved_model", str(tmp_path / "m.hdf5"), "--output", str(tmp_path / "out")]
+        )
+        == 0
+    )
+    told = json.loads((tmp_path / "out/export.json").read_text())
+    assert set(told["files"]) == {"onnx", "openvino"}
+    assert max(told["parity"].values()) <= 1e-3
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "unet3d.onnx",
+        "unet3d.xml",
+        "unet3d.bin",
+        "export.json",
+    }
+
+
+def test_the_exported_onnx_takes_any_batch(bundle, tmp_path):
+    import onnxruntime
+
+    export(bundle, tmp_path, ("onnx",))
+    session = onnxruntime.InferenceSession(str(tmp_path / "unet3d.onnx"))
+    windows = np.random.default_rng(0).normal(size=(3, 16, 16, 16, 1)).astype(np.float32)
+    (logits,) = session.run(["logits"], {"windows": windows})
+    np.testing.assert_allclose(logits, bundle.model()(windows), atol=1e-4)
+
+
+def test_an_export_that_disagrees_is_not_kept(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_run_onnx", lambda file, sample: np.full((1, 16, 16, 16, 1), 9.0))
+    with pytest.raises(NumericError, match="differs from the model"):
+        export(bundle, tmp_path, ("onnx",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_is_named(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="pip install tf2onnx onnxruntime"):
+        export(bundle, tmp_path, ("onnx",))

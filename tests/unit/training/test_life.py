@@ -1,0 +1,254 @@
+"""A whole run: stopped, damaged and resumed, it ends where the undisturbed one does."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from support import tiny
+
+from tests.unit.training.test_tensorboard import events
+from unet.network.saved_model import load_bundle
+from unet.parallel.comm import Solo
+from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
+from unet.system.threads import use_threads
+from unet.training import loop as module
+from unet.training.loop import train
+from unet.training.step import Trainer
+from unet.training.validation import Validation, Validator
+
+use_threads(1)  # before TensorFlow's first operation in this process
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.write_dataset(tmp_path_factory.mktemp("life") / "data")
+
+
+def content(run):
+    return {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+
+
+def weights(run):
+    return load_bundle(run).weights
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    run = tiny.make_run(data, tmp_path_factory.mktemp("undisturbed"))
+    train(tiny.train_config(data, run), Solo())
+    return weights(run)
+
+
+def assert_same(run, expected):
+    found = weights(run)
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def during_step(monkeypatch, number, act):
+    """Runs `act(image)` before a step, counted from 1 over this test."""
+    plain, count = Trainer.step, [0]
+
+    def step(self, image, target, rate, stop):
+        count[0] += 1
+        if count[0] == number:
+            act()
+        return plain(self, image, target, rate, stop)
+
+    monkeypatch.setattr(Trainer, "step", step)
+
+
+def test_terminated_in_mid_epoch_it_resumes_to_the_same_weights(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    plain = Trainer.step
+
+    def step(self, image, target, rate, stop):
+        result = plain(self, image, target, rate, stop)
+        step.count += 1
+        if step.count == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return result
+
+    step.count = 0
+    monkeypatch.setattr(Trainer, "step", step)
+    with pytest.raises(Terminated) as caught:
+        train(tiny.train_config(data, run), Solo())
+    assert caught.value.code == 143
+    assert "event=checkpoint epoch=1 step=7 path=checkpoints/000007" in capsys.readouterr().out
+    train(tiny.train_config(data, run), Solo())
+    assert "event=resume epoch=1 step=7 from=checkpoints/000007" in capsys.readouterr().out
+    assert_same(run, undisturbed)
+
+
+def test_terminated_while_it_validates_it_resumes_to_the_same_weights(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    plain, rounds = Validator.validate, []
+
+    def validate(self, trainer, before_case):
+        rounds.append(None)
+        if len(rounds) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, trainer, before_case)
+
+    monkeypatch.setattr(Validator, "validate", validate)
+    with pytest.raises(Terminated):
+        train(tiny.train_config(data, run), Solo())
+    assert "event=checkpoint epoch=1 step=8" in capsys.readouterr().out
+    train(tiny.train_config(data, run), Solo())
+    assert "event=resume epoch=1 step=8" in capsys.readouterr().out
+    assert_same(run, undisturbed)
+
+
+def test_terminated_before_the_first_step_it_ends_at_once(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run")
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(module, "prepare", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Terminated) as caught:
+        train(tiny.train_config(data, run), Solo())
+    assert caught.value.code == 143
+    assert not (run / "checkpoints").exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_every_epoch_leaves_its_figures_and_a_picture(data, tmp_path):
+    run = tiny.make_run(data, tmp_path / "run", epochs=2)
+    train(tiny.train_config(data, run), Solo())
+    epochs = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    shown = events(run / "tensorboard")[1:]
+    assert [record["epoch"] for record in epochs] == [event.step for event in shown] == [1, 2]
+    for record, event in zip(epochs, shown, strict=True):
+        values = {value.tag: value for value in event.summary.value}
+        assert values["val_dice"].simple_value == pytest.approx(record["val_dice"])
+        assert (values["overlay"].image.height, values["overlay"].image.width) == tiny.SHAPE[1::-1]
+
+
+def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run", epochs=50)
+    config = tiny.train_config(data, run, time_budget=3600.0)
+    with monkeypatch.context() as patch:
+        during_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(Terminated):
+            train(config, Solo())
+    plain = module._Run._adopt
+
+    def adopt(self, checkpoint):
+        position = plain(self, checkpoint)
+        assert 0 < position.elapsed < 3600
+        return position.model_copy(update={"elapsed": 3600.0})
+
+    monkeypatch.setattr(module._Run, "_adopt", adopt)
+    train(config, Solo())
+    assert load_bundle(run).about.epoch == 1
+
+
+def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run", epochs=2)
+    scores = iter((0.9, 0.1))
+    monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
+    train(tiny.train_config(data, run), Solo())
+    assert load_bundle(run).about.validation_dice == 0.9
+    (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
+    train(tiny.train_config(data, run), Solo())
+    assert load_bundle(run).about.validation_dice is None
+
+
+def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
+    data, tmp_path, undisturbed, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    config = tiny.train_config(data, run, checkpoint_minutes=1e-9)  # one after every step
+
+    class Crash(Exception):
+        pass
+
+    def crash():
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        during_step(patch, 7, crash)
+        with pytest.raises(Crash):
+            train(config, Solo())
+    newest = run / "checkpoints" / "000006" / "state.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    capsys.readouterr()
+    train(config, Solo())
+    said = capsys.readouterr().out
+    assert "event=warning" in said
+    assert "from=checkpoints/000005" in said
+    assert_same(run, undisturbed)
+
+
+def test_newer_attempt_stops_the_older_one_with_13(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run")
+    during_step(monkeypatch, 2, lambda: (run / "fence").write_text("2\n"))
+    with pytest.raises(PeerLostError) as caught:
+        train(tiny.train_config(data, run, attempt=1), Solo())
+    assert caught.value.code == 13
+    assert [p.name for p in (run / "checkpoints").iterdir()] == ["000000"]
+
+
+def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path, capsys):
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    train(tiny.train_config(data, run), Solo())
+    before = content(run)
+    with pytest.raises(UsageError, match=r"--seed: 3, but .* was written with 816"):
+        train(tiny.train_config(data, run, seed=3), Solo())
+    assert content(run) == before
+    capsys.readouterr()
+    train(tiny.train_config(data, run, seed=3, resume="never"), Solo())
+    said = capsys.readouterr().out
+    assert "event=resume" not in said
+    assert "epoch=1/1" in said
+
+
+def test_a_run_that_is_trained_says_so_and_how_to_go_on(data, tmp_path, capsys):
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    train(tiny.train_config(data, run), Solo())
+    assert "trained already" not in capsys.readouterr().out
+    train(tiny.train_config(data, run, time_budget=3600.0), Solo())
+    said = capsys.readouterr().out
+    assert "event=warning" in said
+    assert "1 of 1 epochs are trained already" in said
+    assert "--resume never" in said
+
+
+def test_plan_of_other_regions_is_refused(tmp_path):
+    run = tiny.make_run(tiny.write_dataset(tmp_path / "one"), tmp_path / "run")
+    other = tiny.write_dataset(tmp_path / "two", labels=2)
+    (run / "fingerprint.json").unlink()
+    with pytest.raises(UsageError, match=r"plan\.json: made for other regions"):
+        train(tiny.train_config(other, run), Solo())
+
+
+def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
+    data, tmp_path, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run")
+    spoilt = []
+    plain = module.Feed.batches
+
+    def batches(self, epoch, steps, first=0):
+        for index, batch in enumerate(plain(self, epoch, steps, first), start=first):
+            if index >= 1:
+                batch.image[:] = np.nan
+                spoilt.extend(batch.cases)
+            yield batch
+
+    monkeypatch.setattr(module.Feed, "batches", batches)
+    with pytest.raises(NumericError) as caught:
+        train(tiny.train_config(data, run), Solo())
+    said = capsys.readouterr().out
+    assert caught.value.code == 11
+    assert said.count("event=nan") == 12
+    assert [line for line in said.splitlines() if line.startswith("event=rollback")] == [
+        f"event=rollback number={n} rate_factor={0.5**n}" for n in (1, 2, 3)
+    ]
+    for case in set(spoilt):
+        assert case in caught.value.found

@@ -1,0 +1,1 @@
+"""The commands of `python -m unet`: reading arguments and printing, nothing else."""

@@ -1,0 +1,130 @@
+"""`python -m unet COMMAND`: finds the command, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TextIO
+
+from unet.system.errors import DiskError, ExitCode, MemoryShortError, UnetError, UsageError
+from unet.system.logfmt import format_line
+
+COMMANDS = {
+    "preflight": "read every byte of a data set and list what is damaged",
+    "fingerprint": "measure shapes, spacings, intensities and labels of a data set",
+    "plan": "decide patch, batch, network and time from data, memory and cores",
+    "train": "train a 3D U-Net; plans and prepares first when that was not done",
+    "evaluate": "score a trained model: Dice, HD95, NSD, predictions, report",
+    "predict": "write predictions for images that have no label",
+    "report": "merge evaluation shards into one table and one HTML page",
+    "export": "write ONNX and OpenVINO models and check that they agree",
+    "phantom": "make a small synthetic data set for a first try",
+    "launch": "start ranks on several hosts with Intel MPI",
+    "rank": "run one rank and report how it ended (used by launch)",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `UsageError` with the nearest known flag instead of printing the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises instead of exiting."""
+        remedy = f"see `{self.prog} --help`"
+        if message.startswith("unrecognized arguments:"):
+            given = message.split(":", 1)[1].split()[0].split("=")[0]
+            near = difflib.get_close_matches(given, self._option_string_actions, n=1, cutoff=0.5)
+            remedy = f"did you mean {near[0]}?" if near else remedy
+        raise UsageError(self.prog, message, remedy)
+
+
+def build_parser(command: str) -> argparse.ArgumentParser:
+    """Returns the parser of one command; only that command's module is imported."""
+    module = importlib.import_module(f"unet.cli.{command}")
+    parser = Parser(
+        prog=f"python -m unet {command}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def usage() -> str:
+    """Returns the overview that `python -m unet --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m unet COMMAND [flags]      python -m unet COMMAND --help",
+            "",
+            "Train and evaluate a 3D U-Net on Medical Segmentation Decathlon data.",
+            "",
+            *lines,
+            "",
+            "A first try without data, about five minutes:",
+            "  python -m unet phantom  --output phantom",
+            "  python -m unet train    --data_path phantom --output run --time-budget 2m",
+            "  python -m unet evaluate --data_path phantom --saved_model run --output run/scores",
+            "",
+            "Exit codes: 0 done, 2 usage, 10 data, 11 NaN, 12 disk, 13 peer lost, 14 memory,",
+            "143 terminated after a checkpoint.",
+        ]
+    )
+
+
+def report_error(error: UnetError, events: TextIO | None = None) -> int:
+    """Prints the one line for people and the event for programs; returns the exit code.
+
+    Args:
+        error: what went wrong.
+        events: where the event goes, stdout by default.
+    """
+    print(f"error: {error}", file=sys.stderr)
+    fields = {"where": error.where, "found": error.found, "remedy": error.remedy}
+    line = format_line({"event": "error", "code": int(error.code), **fields})
+    print(line, file=events, flush=True)
+    return int(error.code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return int(ExitCode.DONE if arguments else ExitCode.USAGE)
+    # With --json nothing but the result goes to stdout.
+    events = sys.stderr if "--json" in arguments else None
+    return guarded(arguments[0], lambda: _run(arguments[0], arguments[1:]), events)
+
+
+def _run(command: str, arguments: Sequence[str]) -> int:
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
+        raise UsageError(command, "no such command", f"did you mean {near}?")
+    args = build_parser(command).parse_args(arguments)
+    return int(args.run(args))
+
+
+def guarded(command: str, action: Callable[[], int], events: TextIO | None = None) -> int:
+    """Runs a command's action; turns whatever it raises into one line and an exit code."""
+    try:
+        return action()
+    except UnetError as error:
+        return report_error(error, events)
+    except MemoryError as error:
+        found = str(error) or "allocation failed"
+        remedy = "lower --batch-size or --patch-size"
+        return report_error(MemoryShortError(command, found, remedy), events)
+    except BrokenPipeError:  # the reader of stdout has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return report_error(DiskError.from_os(error.filename or command, error), events)
+    except KeyboardInterrupt:
+        return 130

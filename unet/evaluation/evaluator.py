@@ -1,0 +1,223 @@
+"""Scores a model case by case: predict, compare, save, each case by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from unet.data import geometry
+from unet.data.msd import Case, Dataset, pick_channels
+from unet.data.regions import Target, make_target
+from unet.data.volume import Volume, read_image, read_label
+from unet.evaluation.folder import CaseResult, Folder, Settings, select_cases
+from unet.evaluation.metrics import score_region
+from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
+from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
+from unet.inference.predictor import Predictor
+from unet.network.saved_model import Bundle
+from unet.report.overlay import draw_overlay
+from unet.system.errors import DataError, UnetError, UsageError
+
+TOLERANCES = (1.0, 2.0)
+"""Of the NSD, in mm or voxels."""
+
+OnCase = Callable[[CaseResult, int, int], None]
+"""Called with a case's result, cases done and cases in all."""
+
+
+class Evaluator:
+    """Scores the cases of one shard.
+
+    Args:
+        dataset: with images and labels.
+        predictor: of the model.
+        settings: what to evaluate.
+        folder: where results go.
+        overlays: whether to draw a picture of each case.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        predictor: Predictor,
+        settings: Settings,
+        folder: Folder,
+        *,
+        overlays: bool = True,
+    ) -> None:
+        self.dataset, self.predictor = dataset, predictor
+        self.settings, self.folder = settings, folder
+        self.overlays = overlays
+        self.target = target_for(predictor.bundle, dataset)
+
+    def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
+        """Evaluates every `shards`-th case; what is there already is kept.
+
+        Raises:
+            DataError: cases that could not be read, after all others are done.
+            DiskError: a result could not be written.
+        """
+        self.folder.make()
+        self.folder.write(self.folder.settings_file, self.settings)
+        share = self.settings.cases[shard::shards]
+        failed: list[DataError] = []
+        for done, chosen in enumerate(share, 1):
+            result = self.folder.result(chosen.id, self.settings.digest)
+            undrawn = self.overlays and not self.folder.overlay(chosen.id).is_file()
+            if result is None or undrawn:
+                try:
+                    result = self.evaluate(self.dataset.case(chosen.id))
+                except DataError as error:
+                    failed.append(error)
+                    continue
+            if on_case:
+                on_case(result, done, len(share))
+        if failed:
+            first = failed[0]
+            more = f" (and {len(failed) - 1} other cases fail)" if len(failed) > 1 else ""
+            raise DataError(first.where, first.found + more, first.remedy)
+
+    def evaluate(self, case: Case) -> CaseResult:
+        """Predicts and scores one case, and saves its volumes, picture and scores.
+
+        Raises:
+            DataError: it cannot be read.
+            DiskError: a result cannot be written.
+        """
+        began = time.monotonic()
+        volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
+        label = read_label(case.label, volume, tuple(self.dataset.labels))
+        truth = self.target.region_masks(label)
+        probabilities = self.predictor.probabilities(volume, case.id)
+        raw = self.target.decode(probabilities)
+        del probabilities
+        prediction = self.settings.postprocess.apply(raw, self.target.names)
+        spacing = file_spacing(volume)
+        scores, candidates = [], {}
+        for index, region in enumerate(self.target.names):
+            pair = prediction[..., index], truth[..., index]
+            tolerances = self.settings.tolerances
+            scores.append(score_region(region, *pair, spacing=spacing, tolerances=tolerances))
+            candidates[region] = candidate_dice(raw[..., index], truth[..., index])
+        result = CaseResult(
+            case=case.id,
+            settings=self.settings.digest,
+            shape=label.shape,
+            spacing=spacing,
+            regions=tuple(scores),
+            candidates=candidates,
+            seconds=round(time.monotonic() - began, 3),
+            backend=self.predictor.ran,
+        )
+        maps = self.target.label_map(prediction), self.target.label_map(truth)
+        header = read_header(case.image)
+        save_case(self.folder.predictions, case.id, volume, header, *maps)
+        if self.overlays:
+            words = (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}")
+            draw_overlay(
+                self.folder.overlay(case.id),
+                volume,
+                *maps,
+                words,
+                several=len(scores) > 1,
+                sides_known=knows_sides(header),
+            )
+        # Last: it says that all of the case is there.
+        self.folder.write(self.folder.cases / f"{case.id}.json", result)
+        return result
+
+
+def make_settings(
+    bundle: Bundle, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
+) -> Settings:
+    """Settles what is evaluated; the same for every shard.
+
+    Raises:
+        UsageError, DataError: as `select_cases`, or the model is of another task.
+    """
+    return Settings(
+        model=str(bundle.path.resolve()),
+        model_sha256=model_digest(bundle.path),
+        trained_on=bundle.dataset_name,
+        dataset=dataset.name,
+        selection=wanted,
+        cases=select_cases(dataset, bundle.split, wanted),
+        regions=target_for(bundle, dataset).names,
+        channels=bundle.channel_names,
+        window_overlap=predictor.overlap,
+        mirror=bool(predictor.mirror_axes),
+        postprocess=postprocess,
+        tolerances=TOLERANCES,
+    )
+
+
+def channels_for(bundle: Bundle, dataset: Dataset) -> tuple[int, ...]:
+    """Where the data set's files hold the model's channels, found by name.
+
+    Raises:
+        DataError: the data set lacks one: the model is of another task.
+    """
+    try:
+        return pick_channels(dataset, bundle.channel_names)
+    except UsageError as error:
+        raise _other_task(bundle, dataset, error) from None
+
+
+def target_for(bundle: Bundle, dataset: Dataset) -> Target:
+    """The model's regions in the data set's own label values, found by name.
+
+    Raises:
+        DataError: the data set has no such region: the model is of another task.
+    """
+    names = bundle.target.names
+    try:
+        if not bundle.target.exclusive:
+            return make_target(dataset, region=",".join(names))
+        found = [make_target(dataset, region=name).regions[0] for name in names]
+        return make_target(dataset, labels=tuple(region.labels[0] for region in found))
+    except UsageError as error:
+        raise _other_task(bundle, dataset, error) from None
+
+
+def _other_task(bundle: Bundle, dataset: Dataset, error: UnetError) -> DataError:
+    found = f"{error.found}: the model was trained on {bundle.dataset_name}"
+    return DataError(f"{dataset.root}/dataset.json", found, "give data of the model's own task")
+
+
+def file_spacing(volume: Volume) -> tuple[float, float, float] | None:
+    """Voxel sizes in mm along the file's axes, None where unknown."""
+    if volume.spacing is None:
+        return None
+    axes = [volume.spacing[axis] for axis, _ in geometry.orientation_of(volume.affine)]
+    return (axes[0], axes[1], axes[2])
+
+
+def save_case(
+    folder: Path,
+    case: str,
+    volume: Volume,
+    header: nib.Nifti1Header,
+    prediction: np.ndarray,
+    truth: np.ndarray,
+) -> None:
+    """Writes CASE_img, CASE_msk and CASE_pred on the case's own grid.
+
+    Args:
+        folder: where to.
+        case: its id.
+        volume: what the model saw.
+        header: of the case's image file.
+        prediction: uint8 [X, Y, Z].
+        truth: uint8 [X, Y, Z].
+
+    Raises:
+        DiskError: they cannot be written.
+    """
+    image = volume.array[..., 0] if volume.array.shape[3] == 1 else volume.array
+    parts = {"img": compact(image), "msk": truth, "pred": prediction}
+    for kind, array in parts.items():
+        write_volume(folder / f"{case}_{kind}.nii.gz", array, volume.affine, header)

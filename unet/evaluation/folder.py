@@ -1,0 +1,246 @@
+"""What an evaluation consists of and how it lies on disk.
+
+    OUTPUT/evaluation.json            what is evaluated, equal for all shards
+    OUTPUT/cases/CASE.json            one case's scores, written once whole
+    OUTPUT/predictions_directory/     CASE_img, CASE_msk, CASE_pred .nii.gz
+    OUTPUT/overlays/CASE.png
+
+A case's scores carry the digest of the settings they were made with, so that shards may run
+in any order and again, and scores of another model are never mixed in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unet.data.msd import Dataset
+from unet.data.split import Split
+from unet.evaluation.metrics import RegionScore
+from unet.evaluation.postprocess import Postprocess
+from unet.system.atomic_file import write_text
+from unet.system.errors import DataError, DiskError, UsageError
+
+Use = Literal["training", "validation", "test", "unseen"]
+WORDS = ("validation", "test", "all")
+
+
+class CaseUse(BaseModel):
+    """A case and what it was to the model's training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    use: Use
+
+
+class Settings(BaseModel):
+    """What is evaluated, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Path of the model file."""
+    model_sha256: str
+    trained_on: str
+    dataset: str
+    selection: str
+    """What was asked for: validation, test, all or ids."""
+    cases: tuple[CaseUse, ...]
+    regions: tuple[str, ...]
+    channels: tuple[str, ...]
+    window_overlap: float
+    mirror: bool
+    postprocess: Postprocess
+    tolerances: tuple[float, ...]
+
+    @property
+    def digest(self) -> str:
+        """Names what a case's score depends on; the selection of cases is no part of it."""
+        relevant = self.model_dump_json(exclude={"cases", "selection", "model", "trained_on"})
+        return hashlib.sha256(relevant.encode()).hexdigest()[:16]
+
+
+class CaseResult(BaseModel):
+    """The scores of one case.
+
+    Dice of a case with several regions is their mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+    settings: str
+    """Digest of the settings."""
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float] | None
+    """mm along the file's axes, None where unknown."""
+    regions: tuple[RegionScore, ...]
+    candidates: dict[str, dict[str, float]]
+    """Dice by region and post-processing rule."""
+    seconds: float
+    backend: str
+    """Engine and precision."""
+
+    @property
+    def dice(self) -> float:
+        """Mean over the regions of the Dice over the whole volume."""
+        return sum(score.dice for score in self.regions) / len(self.regions)
+
+    @property
+    def dice_course_crop(self) -> float:
+        """Mean over the regions of the course's Dice."""
+        return sum(score.dice_course_crop for score in self.regions) / len(self.regions)
+
+    @property
+    def distance_unit(self) -> Literal["mm", "voxels"]:
+        """Unit of HD95 and of the tolerances."""
+        return "mm" if self.spacing else "voxels"
+
+    @property
+    def volume_unit(self) -> Literal["ml", "voxels"]:
+        """Unit of the volumes."""
+        return "ml" if self.spacing else "voxels"
+
+
+class Folder:
+    """The output folder of an evaluation."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.settings_file = self.root / "evaluation.json"
+        self.cases = self.root / "cases"
+        self.predictions = self.root / "predictions_directory"
+        self.overlays = self.root / "overlays"
+
+    def overlay(self, case: str) -> Path:
+        """Where a case's picture lies."""
+        return self.overlays / f"{case}.png"
+
+    def make(self) -> None:
+        """Makes the folders.
+
+        Raises:
+            DiskError: they cannot be made.
+        """
+        try:
+            for folder in (self.cases, self.predictions, self.overlays):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskError.from_os(self.root, error) from error
+
+    def write(self, file: Path, content: BaseModel) -> None:
+        """Writes a model as JSON, whole or not at all.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        self.write_text(file, content.model_dump_json(indent=1) + "\n")
+
+    def write_text(self, file: Path, text: str) -> None:
+        """Writes a text, whole or not at all.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        try:
+            write_text(file, text)
+        except OSError as error:
+            raise DiskError.from_os(file, error) from error
+
+    def settings(self) -> Settings:
+        """Reads evaluation.json.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        try:
+            return Settings.model_validate_json(self.settings_file.read_text(encoding="utf-8"))
+        except OSError as error:
+            found = error.strerror or str(error)
+            remedy = "run `unet evaluate --output` with this folder first"
+            raise DataError(str(self.settings_file), found, remedy) from None
+        except ValidationError as error:
+            found = " ".join(str(error).split())[:200]
+            raise DataError(str(self.settings_file), found, "evaluate again") from None
+
+    def result(self, case: str, digest: str) -> CaseResult | None:
+        """The scores of a case, None if there are none made with these settings."""
+        try:
+            content = (self.cases / f"{case}.json").read_text(encoding="utf-8")
+            result = CaseResult.model_validate_json(content)
+        except (OSError, ValidationError):
+            return None
+        whole = (self.predictions / f"{case}_pred.nii.gz").is_file()
+        return result if whole and result.settings == digest else None
+
+
+def as_begun(folder: Folder, settings: Settings) -> Settings:
+    """The settings, with the post-processing that the folder's evaluation was begun with.
+
+    A report may have saved new rules since; a shard that runs again must fit in with the
+    others all the same.
+    """
+    try:
+        begun = folder.settings().postprocess
+    except DataError:
+        return settings
+    same = settings.model_copy(update={"postprocess": begun})
+    return same if same.digest == folder.settings().digest else settings
+
+
+def select_cases(dataset: Dataset, split: Split | None, wanted: str) -> tuple[CaseUse, ...]:
+    """Which cases to evaluate.
+
+    Args:
+        dataset: where they are; only cases with a label count.
+        split: the model's, None if it has none.
+        wanted: validation, test, all, or ids with commas.
+
+    Raises:
+        UsageError: the split has no such cases.
+        DataError: the data set lacks one of them.
+    """
+    uses: dict[str, Use] = {}
+    for use in ("training", "validation", "test"):
+        uses |= dict.fromkeys(getattr(split, use) if split else (), use)
+    labelled = [case.id for case in dataset.cases if case.label is not None]
+    if wanted == "all":
+        ids = labelled
+    elif wanted in ("validation", "test"):
+        ids = list(getattr(split, wanted)) if split else []
+        if not ids:
+            found = f"the model's split has no {wanted} cases"
+            raise UsageError(f"--cases {wanted}", found, "give --cases all, or ids with commas")
+        missing = [case for case in ids if case not in labelled]
+        if missing:
+            found = f"lacks {len(missing)} of the model's {wanted} cases, {missing[0]} among them"
+            remedy = "give --cases all to score the model on another data set"
+            raise DataError(str(dataset.root), found, remedy)
+    elif wanted not in labelled and (near := difflib.get_close_matches(wanted, WORDS, n=1)):
+        raise UsageError("--cases", repr(wanted), f"did you mean {near[0]}?")
+    else:
+        ids = [dataset.case(name.strip()).id for name in wanted.split(",") if name.strip()]
+        unlabelled = [case for case in ids if case not in labelled]
+        if unlabelled:
+            remedy = "use `unet predict` for images without label"
+            raise DataError(f"--cases {unlabelled[0]}", "has no label", remedy)
+    if not ids:
+        raise DataError(str(dataset.root), "no case with a label", "add labels to dataset.json")
+    return tuple(CaseUse(id=case, use=uses.get(case, "unseen")) for case in dict.fromkeys(ids))
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``I/N`` → (I, N), I from 0.
+
+    Raises:
+        UsageError: it is not that.
+    """
+    first, _, second = text.partition("/")
+    if first.isdigit() and second.isdigit() and int(first) < int(second):
+        return int(first), int(second)
+    raise UsageError("--shard", repr(text), "give I/N with I from 0 to N-1, e.g. 0/4")

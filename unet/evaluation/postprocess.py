@@ -1,0 +1,159 @@
+"""Removing small pieces of a prediction, by a rule chosen on the validation cases.
+
+A rule is kept only if it surely raises the validation cases' mean Dice; it is saved beside
+the model and applied to that model's later predictions.  Which rule would have given which
+Dice is counted per case while it is scored (`candidate_dice`), so the choice needs no image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy import ndimage
+
+from unet.evaluation.intervals import bootstrap_mean
+from unet.system.atomic_file import write_text
+from unet.system.errors import DataError, DiskError
+
+FILE = "postprocess.json"
+LEAST_GAIN = 0.001
+"""Of mean Dice; below it a rule would only hide small lesions."""
+LEAST_CASES = 5
+"""Four cases that all gain do so by chance once in sixteen times."""
+
+KEEP_ALL = "keep all"
+LARGEST = "largest component"
+MIN_VOXELS = (10, 30, 100, 300, 1000)
+CANDIDATES = (KEEP_ALL, LARGEST, *(f"at least {n} voxels" for n in MIN_VOXELS))
+
+
+class Postprocess(BaseModel):
+    """The rule of each region, one of `CANDIDATES`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: dict[str, str] = {}
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every piece of every region is kept."""
+        return all(rule == KEEP_ALL for rule in self.rules.values())
+
+    def apply(self, masks: np.ndarray, regions: Sequence[str]) -> np.ndarray:
+        """Removes pieces: bool [X, Y, Z, R] → bool [X, Y, Z, R]."""
+        if self.changes_nothing:
+            return masks
+        result = np.zeros_like(masks)
+        for index, region in enumerate(regions):
+            labels, sizes = _components(masks[..., index])
+            result[..., index] = _kept(sizes, self.rules.get(region, KEEP_ALL))[labels]
+        return result
+
+    def __str__(self) -> str:
+        kept = {region: rule for region, rule in self.rules.items() if rule != KEEP_ALL}
+        return "; ".join(f"{region}: {rule}" for region, rule in kept.items()) or "none"
+
+
+class Learnt(BaseModel):
+    """The content of postprocess.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_sha256: str
+    """Of the model that was evaluated; a model trained further has no rules yet."""
+    postprocess: Postprocess
+
+
+def candidate_dice(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Dice under each of `CANDIDATES` of one region, bool [X, Y, Z] both."""
+    labels, sizes = _components(prediction)
+    shared = np.bincount(labels[truth], minlength=len(sizes))
+    true_size = int(np.count_nonzero(truth))
+    result = {}
+    for rule in CANDIDATES:
+        kept = _kept(sizes, rule)
+        total = int(sizes[kept].sum()) + true_size
+        result[rule] = 2 * int(shared[kept].sum()) / total if total else 1.0
+    return result
+
+
+def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
+    """The rule of each region with the highest mean Dice over the cases.
+
+    Pieces are removed only if the gain is no chance: at least `LEAST_GAIN`, and the interval
+    of the cases' gains above 0, over at least `LEAST_CASES`.
+
+    Args:
+        cases: for each case, region → rule → Dice (`candidate_dice`).
+    """
+    return Postprocess(
+        rules={
+            region: _best([case[region] for case in cases])
+            for region in (cases[0] if cases else ())
+        }
+    )
+
+
+def _best(cases: Sequence[Mapping[str, float]]) -> str:
+    best = max(CANDIDATES, key=lambda rule: np.mean([case[rule] for case in cases]))
+    gain = bootstrap_mean([case[best] - case[KEEP_ALL] for case in cases])
+    sure = gain is not None and gain.low is not None and gain.low > 0
+    return best if sure and gain.mean >= LEAST_GAIN and len(cases) >= LEAST_CASES else KEEP_ALL
+
+
+def model_digest(model_file: Path) -> str:
+    """sha256 of a model file."""
+    return hashlib.sha256(model_file.read_bytes()).hexdigest()
+
+
+def load_postprocess(model_file: Path) -> Postprocess:
+    """The rules saved beside a model file; none if there are none of this very model.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    file = model_file.with_name(FILE)
+    try:
+        learnt = Learnt.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Postprocess()
+    except (OSError, ValidationError) as error:
+        found = " ".join(str(error).split())[:200]
+        raise DataError(str(file), found, "remove it, then evaluate the validation cases") from None
+    return learnt.postprocess if learnt.model_sha256 == model_digest(model_file) else Postprocess()
+
+
+def save_postprocess(model_file: Path, model_sha256: str, chosen: Postprocess) -> None:
+    """Writes the rules beside the model file.
+
+    Raises:
+        DiskError: they cannot be written.
+    """
+    file = model_file.with_name(FILE)
+    learnt = Learnt(model_sha256=model_sha256, postprocess=chosen)
+    try:
+        write_text(file, learnt.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise DiskError.from_os(file, error) from error
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """26-connected components and their sizes; label 0, the outside, has size 0."""
+    labels, count = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return labels, sizes
+
+
+def _kept(sizes: np.ndarray, rule: str) -> np.ndarray:
+    """Whether each component is kept: bool [labels]."""
+    kept = sizes > 0
+    if rule == LARGEST and kept.any():
+        return np.arange(len(sizes)) == sizes.argmax()
+    if rule in CANDIDATES[2:]:
+        return kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
+    return kept

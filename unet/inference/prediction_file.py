@@ -1,0 +1,69 @@
+"""Writes volumes on the grid of a source image: its affine, its header, its geometry."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from unet.system.atomic_file import write_bytes
+from unet.system.errors import DataError, DiskError
+
+
+def read_header(path: Path) -> nib.Nifti1Header:
+    """The header of a NIfTI file with its extensions; a plain file may be named .nii.gz.
+
+    Raises:
+        DataError: it is missing or no NIfTI file.
+    """
+    try:
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            content = gzip.GzipFile(fileobj=stream) if packed else stream
+            size = content.read(4)
+            content.seek(0)
+            second = 540 in (int.from_bytes(size, order) for order in ("little", "big"))
+            return (nib.Nifti2Header if second else nib.Nifti1Header).from_fileobj(content)
+    except (OSError, EOFError, nib.spatialimages.HeaderDataError, ValueError) as error:
+        found = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(str(path), found, "give a readable NIfTI file") from None
+
+
+def knows_sides(header: nib.Nifti1Header) -> bool:
+    """Whether a file says which way its axes run; else nibabel guesses the patient's sides."""
+    return bool(header["qform_code"] > 0 or header["sform_code"] > 0)
+
+
+def compact(array: np.ndarray) -> np.ndarray:
+    """float32 voxels as int16 if that loses nothing, as for most scanners' images."""
+    small = np.clip(array, -32768, 32767).astype(np.int16)
+    return small if np.array_equal(small, array) else array
+
+
+def write_volume(
+    path: Path, array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header
+) -> None:
+    """Writes a volume under its final name only once it is whole.
+
+    Args:
+        path: ends in .nii.gz.
+        array: uint8, int16 or float32 [X, Y, Z] or [X, Y, Z, C].
+        affine: [4, 4] of the source.
+        header: of the source; units and form codes are kept, type and scaling follow `array`.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    own = header.copy()
+    own.set_data_dtype(array.dtype)
+    own["scl_slope"], own["scl_inter"] = np.nan, np.nan
+    own["cal_min"], own["cal_max"] = 0, 0
+    image = kind(array, affine, own)  # the affine is the header's own, so both forms are kept
+    try:
+        write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
+    except OSError as error:
+        raise DiskError.from_os(path, error) from error

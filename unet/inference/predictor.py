@@ -1,0 +1,142 @@
+"""From a trained model and an image to probabilities on the image's own grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from unet.data.preparation import prepare_image, restore
+from unet.data.regions import Target
+from unet.data.volume import Volume
+from unet.inference.engines import (
+    Backend,
+    BackendName,
+    Precision,
+    choose_backend,
+    make_backend,
+)
+from unet.inference.sliding_window import sliding_window
+from unet.network.model import NetworkSpec, build_network
+from unet.network.saved_model import Bundle
+from unet.system.cgroup import memory_available_bytes
+from unet.system.machine import Machine, this_machine
+from unet.training.augmentation import MIRROR_AXES
+
+LARGE_WINDOW = 128
+"""Voxels a side up to which a network with batch norm is run whole."""
+
+
+class Predictor:
+    """A trained network, ready to predict volume after volume.
+
+    Args:
+        bundle: the model.
+        channels: of the image files, in the order of the model's own.
+        backend: which engine.
+        overlap: least share of a window that its neighbour covers.
+        mirror: whether to average over the mirrorings that training has shown the network;
+            along other axes it has not learnt to be symmetric.  Twice the work.
+        machine: whose threads to use; this one by default.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        channels: Sequence[int] | None = None,
+        *,
+        backend: BackendName = "auto",
+        overlap: float = 0.5,
+        mirror: bool = False,
+        machine: Machine | None = None,
+    ) -> None:
+        self.bundle = bundle
+        picked = tuple(channels) if channels is not None else bundle.recipe.channels
+        self.recipe = bundle.recipe.model_copy(update={"channels": picked})
+        self.overlap = overlap
+        self.mirror_axes = MIRROR_AXES if mirror else ()
+        self.engine = choose_backend(backend)
+        self._machine = machine or this_machine()
+        self._backends: dict[tuple[int, int, int], Backend] = {}
+        # TensorFlow computes as it was trained; OpenVINO finds out once which is faster.
+        self._precision: Precision | None = "float32"
+        if self._machine.bfloat16:
+            trained = bundle.plan.precision
+            self._precision = trained if self.engine == "tensorflow" else None
+
+    def backend(self, window: tuple[int, int, int]) -> Backend:
+        """The engine for windows of one size, compiled at first use."""
+        if window not in self._backends:
+            network = self.bundle.plan.network
+            of_model = self._precision if self.engine == "tensorflow" else None
+            model = build_network(network, of_model or "float32", window)
+            model.set_weights(self.bundle.weights)
+            self._backends[window] = make_backend(
+                self.engine,
+                model,
+                window,
+                filters=network.filters[0],
+                threads=self._machine.cores,
+                memory_bytes=memory_available_bytes(),
+                precision=self._precision,
+            )
+            self._precision = self._backends[window].precision
+        return self._backends[window]
+
+    @property
+    def ran(self) -> str:
+        """Engine and precision that predicted."""
+        return f"{self.engine} in {self._precision}"
+
+    def probabilities(self, volume: Volume, case: str = "") -> np.ndarray:
+        """Predicts one case.
+
+        Args:
+            volume: the model's channels only, as stored.
+            case: id for the record.
+
+        Returns:
+            float32 [X, Y, Z, outputs] on the image's own grid; 0 outside the body.
+        """
+        image, record = prepare_image(
+            volume.array, volume.affine, volume.spacing, self.recipe, case
+        )
+        plan = self.bundle.plan
+        window = window_size(plan.network, plan.patch_size, image.shape)
+        engine = self.backend(window)
+        logits = sliding_window(engine, image, window, self.overlap, engine.batch, self.mirror_axes)
+        return restore(activate(logits, self.bundle.target), record)
+
+
+def window_size(
+    network: NetworkSpec, patch: tuple[int, int, int], shape: Sequence[int]
+) -> tuple[int, int, int]:
+    """The window to predict a volume [D, H, W, …] by.
+
+    Instance norm takes its statistics from the window, so the window must be the patch of
+    the training. Batch norm does not: there a larger window wastes less on overlaps and
+    edges, so it grows towards the volume, up to `LARGE_WINDOW` a side.
+    """
+    if network.normalisation != "batch":
+        return patch
+    sides = [
+        max(edge, divisor * math.ceil(min(size, LARGE_WINDOW) / divisor))
+        for edge, size, divisor in zip(patch, shape[:3], network.divisor, strict=True)
+    ]
+    return (sides[0], sides[1], sides[2])
+
+
+def activate(logits: np.ndarray, target: Target) -> np.ndarray:
+    """Turns logits [D, H, W, outputs] into probabilities, in place."""
+    if target.activation == "softmax":
+        logits -= logits.max(axis=-1, keepdims=True)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=-1, keepdims=True)
+        return logits
+    # Beyond ±30 a float32 sigmoid is 0 or 1 anyway, and exp does not overflow.
+    np.clip(logits, -30, 30, out=logits)
+    np.negative(logits, out=logits)
+    np.exp(logits, out=logits)
+    logits += 1
+    return np.reciprocal(logits, out=logits)

@@ -1,0 +1,1 @@
+"""Ranks: starting them, talking to each other, and how they end."""

@@ -1,1 +1,0 @@
-"""The life of a run: ranks, the training loop, checkpoints, progress."""

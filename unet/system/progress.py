@@ -1,0 +1,139 @@
+"""What rank 0 says while it works: a bar on a terminal, logfmt lines elsewhere.
+
+The lines are part of the contract with the operator (docs/contract.md).  Every epoch line
+also goes to `RUN/log.jsonl`, from which the report draws its curves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from unet.system.logfmt import format_line
+
+INTERVAL = 15.0  # seconds between lines that are no epoch's end
+LARGEST_MESSAGE = 4096  # bytes Kubernetes keeps of a termination message
+
+
+def short_duration(seconds: float) -> str:
+    """``[Nh][Nm][Ns]``, the two largest units: 42s, 3m20s, 2h05m."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def write_summary(fields: dict[str, object]) -> None:
+    """Writes the JSON summary for the pod's status to the file in ``UNET_TERMINATION_LOG``.
+
+    Never fails the run: without the variable, or where the file cannot be written, nothing
+    happens.  Long texts are shortened so that the whole stays within 4,096 bytes.
+    """
+    name = os.environ.get("UNET_TERMINATION_LOG")
+    if not name:
+        return
+    text = json.dumps(fields, ensure_ascii=False)
+    while len(text.encode()) > LARGEST_MESSAGE:
+        longest = max(
+            (key for key, value in fields.items() if isinstance(value, str)),
+            key=lambda key: len(str(fields[key])),
+        )
+        fields = fields | {longest: str(fields[longest])[: len(str(fields[longest])) // 2]}
+        text = json.dumps(fields, ensure_ascii=False)
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(format_line({"event": "warning", "cause": f"{name}: {error}"}), flush=True)
+
+
+class Reporter:
+    """Prints progress; silent on every rank but 0."""
+
+    def __init__(self, rank: int = 0, log: Path | None = None) -> None:
+        self.speaks = rank == 0
+        self.log = log
+        self._last = 0.0
+        self._dice: object = None  # of the newest validation, for the bar
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if self.speaks and sys.stdout.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[facts]}"),
+                console=Console(),
+                transient=False,
+            )
+            self._bar.start()
+
+    def event(self, name: str, **fields: object) -> None:
+        """One event line."""
+        if self.speaks:
+            self._print(format_line({"event": name, **fields}))
+
+    def stage(self, name: str, done: int, total: int, began: float) -> None:
+        """Progress of a stage other than training; `began` is a `time.monotonic`."""
+        if not self.speaks:
+            return
+        elapsed = time.monotonic() - began
+        eta = short_duration(elapsed / done * (total - done)) if done else None
+        fields = {"stage": name, "done": f"{done}/{total}", "eta": eta if done < total else None}
+        self._show(name, done, total, fields, final=done == total)
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, **fields: object) -> None:
+        """Progress within an epoch."""
+        if self.speaks:
+            head = {"epoch": f"{epoch}/{epochs}", "step": f"{step}/{steps}"}
+            self._show(f"epoch {epoch}/{epochs}", step, steps, head | fields, final=False)
+
+    def epoch(self, epoch: int, epochs: int, **fields: object) -> None:
+        """An epoch's end: always a line, on a terminal too, and a record in the log."""
+        if not self.speaks:
+            return
+        self._print(format_line({"epoch": f"{epoch}/{epochs}", **fields}))
+        self._last = time.monotonic()
+        if fields.get("val_dice") is not None:
+            self._dice = fields["val_dice"]
+        if self.log is not None:
+            record = {"epoch": epoch, "epochs": epochs} | fields
+            with self.log.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({k: v for k, v in record.items() if v is not None}) + "\n")
+
+    def clear(self) -> None:
+        """Removes the log of earlier lives: the run begins anew."""
+        if self.speaks and self.log is not None:
+            self.log.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Takes the bar off the terminal."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _show(
+        self, title: str, done: int, total: int, fields: dict[str, object], *, final: bool
+    ) -> None:
+        if self._bar is not None:
+            shown = fields | {"val_dice": self._dice}
+            facts = format_line({k: v for k, v in shown.items() if k not in ("epoch", "stage")})
+            if self._task is None:
+                self._task = self._bar.add_task(title, total=total, facts=facts)
+            self._bar.update(
+                self._task, description=title, total=total, completed=done, facts=facts
+            )
+        elif final or time.monotonic() - self._last >= INTERVAL:
+            print(format_line(fields), flush=True)
+            self._last = time.monotonic()
+
+    def _print(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, flush=True)

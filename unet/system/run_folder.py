@@ -1,0 +1,32 @@
+"""The run folder: made once, its small files written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unet.system.atomic_file import write_text
+from unet.system.errors import DiskError
+
+
+def make_folder(run: Path) -> None:
+    """Makes the folder where it is missing.
+
+    Raises:
+        DiskError: it cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError.from_os(run, error) from error
+
+
+def write_file(file: Path, text: str) -> None:
+    """Writes a line of text, or many, and ends them.
+
+    Raises:
+        DiskError: the disk is full or not writable; an older file stays as it was.
+    """
+    try:
+        write_text(file, text + "\n")
+    except OSError as error:
+        raise DiskError.from_os(file, error) from error

@@ -1,0 +1,145 @@
+"""The cheap half of nnU-Net's augmentation, on one patch, in numpy.
+
+Probabilities and ranges are nnU-Net's; blur and low resolution are left out, which cost
+more CPU than they gain.  Rotation and scaling read from the volume beyond the patch, so that
+no corner is empty.  Intensities are those of a z-scored image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from unet.training.sampler import cut
+
+MIRROR_AXES = (0,)
+"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly to augment.
+
+    Attributes:
+        mirror_axes: axes mirrored with probability 1/2 each.
+        affine: probability of rotating and scaling.
+        degrees: largest rotation about each axis.
+        scale: range of the zoom factor.
+        intensity: probability of each intensity change.
+    """
+
+    mirror_axes: tuple[int, ...] = MIRROR_AXES
+    affine: float = 0.2
+    degrees: float = 30.0
+    scale: tuple[float, float] = (0.7, 1.4)
+    intensity: float = 0.15
+
+
+NONE = Augmentation(mirror_axes=(), affine=0.0, intensity=0.0)
+
+
+def augmented_patch(
+    image: np.ndarray,
+    label: np.ndarray,
+    start: Sequence[int],
+    patch_size: Sequence[int],
+    rng: np.random.Generator,
+    how: Augmentation,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts and augments one patch.
+
+    Args:
+        image: ``[D, H, W, C]``, any float type.
+        label: ``[D, H, W]`` uint8 label values.
+        start: first voxel of the patch, may be negative.
+        patch_size: ``(d, h, w)`` in voxels.
+        spacing: size of a voxel along each axis, so that rotation keeps true angles.
+
+    Returns:
+        float32 ``[d, h, w, C]`` and uint8 ``[d, h, w]``.
+    """
+    if rng.random() < how.affine:
+        patch, mask = _turned(image, label, start, patch_size, rng, how, np.asarray(spacing, float))
+    else:
+        patch = cut(image, start, patch_size).astype(np.float32)
+        mask = cut(label, start, patch_size)
+    flips = [axis for axis in how.mirror_axes if rng.random() < 0.5]
+    if flips:
+        patch, mask = np.flip(patch, flips), np.flip(mask, flips)
+    return _intensities(np.ascontiguousarray(patch), rng, how), np.ascontiguousarray(mask)
+
+
+def _turned(
+    image: np.ndarray,
+    label: np.ndarray,
+    start: Sequence[int],
+    size: Sequence[int],
+    rng: np.random.Generator,
+    how: Augmentation,
+    spacing: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotates and scales about the patch's centre: linear image, nearest label."""
+    # A slice that is much thicker than wide, or alone, is not tilted: that is no anatomy.
+    flat = (spacing >= 3 * spacing.min()) | (np.minimum(size, label.shape) == 1)
+    limits = np.where(flat.any() & ~flat, 0.0, how.degrees)
+    turn = Rotation.from_euler("xyz", rng.uniform(-1, 1, 3) * limits, degrees=True).as_matrix()
+    zoom = rng.uniform(*how.scale)
+    matrix = (turn * spacing[None, :] / spacing[:, None]) / zoom
+    half = (np.asarray(size) - 1) / 2
+    reach = np.ceil(np.abs(matrix) @ half).astype(int) + 1
+    centre = np.asarray(start) + half
+    low = np.floor(centre - reach).astype(int)
+    box = np.ceil(centre + reach).astype(int) - low + 1
+    offset = centre - low - matrix @ half
+    source = cut(image, low, box).astype(np.float32)
+    patch = np.stack(
+        [
+            ndimage.affine_transform(source[..., channel], matrix, offset, tuple(size), order=1)
+            for channel in range(source.shape[-1])
+        ],
+        axis=-1,
+    )
+    mask = ndimage.affine_transform(cut(label, low, box), matrix, offset, tuple(size), order=0)
+    return patch, mask
+
+
+def _intensities(patch: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
+    """Noise, brightness, contrast and gamma, each with probability `how.intensity`."""
+    for channel in range(patch.shape[-1]):
+        volume = patch[..., channel]
+        if rng.random() < how.intensity:
+            sigma = np.float32(np.sqrt(rng.uniform(0, 0.1)))
+            volume += sigma * rng.standard_normal(volume.shape, dtype=np.float32)
+        if rng.random() < how.intensity:
+            volume *= np.float32(rng.uniform(0.75, 1.25))
+        if rng.random() < how.intensity:
+            mean, low, high = volume.mean(), volume.min(), volume.max()
+            volume -= mean
+            volume *= np.float32(rng.uniform(0.75, 1.25))
+            volume += mean
+            np.clip(volume, low, high, out=volume)
+        if rng.random() < how.intensity:
+            _gamma(volume, rng.uniform(0.7, 1.5), inverted=rng.random() < 0.3)
+    return patch
+
+
+def _gamma(volume: np.ndarray, gamma: float, *, inverted: bool) -> None:
+    """Gamma correction in place that keeps mean and standard deviation (nnU-Net)."""
+    sign = np.float32(-1 if inverted else 1)
+    volume *= sign
+    mean, sd = volume.mean(), volume.std()
+    low = volume.min()
+    span = volume.max() - low
+    if span > 1e-6:
+        volume -= low
+        volume /= span
+        np.power(volume, np.float32(gamma), out=volume)
+        volume -= volume.mean()
+        volume *= sd / max(float(volume.std()), 1e-6)
+        volume += mean
+    volume *= sign

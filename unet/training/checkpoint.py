@@ -1,0 +1,216 @@
+"""Checkpoints that are whole or absent, verified on load.
+
+    RUN/checkpoints/000750/  state.npz   all arrays, by name
+                             state.json  position and history
+                             manifest.json  sha256 and size of the two; written last
+
+A checkpoint is made under a temporary name, every file is synced, and the folder is renamed.
+The newest two and the best are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from unet.parallel.fence import Fence
+from unet.system.atomic_file import sync_folder, write_text
+from unet.system.errors import DiskError
+
+KEEP = 2
+REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
+FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
+
+
+class Position(BaseModel):
+    """Where training stands: with the seed, all that sampling and augmentation need."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int  # epochs completed
+    step: int  # steps completed within the epoch that follows
+    global_step: int
+    steps_per_epoch: int
+    epochs: int
+    ranks: int
+    batch_size: int
+    threads: int
+    rate_factor: float = 1.0  # halved by every roll-back
+    rollbacks: int = 0
+    best_dice: float | None = None
+    best_epoch: int | None = None
+    elapsed: float = 0.0  # seconds that the run has used, over all its lives
+    loss: float | None = None  # mean of the newest complete epoch
+    losses: float = 0.0  # sum over the steps of the epoch that has begun
+    bad_steps: int = 0  # steps with NaN in a row, up to this one
+    settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint in memory."""
+
+    path: Path
+    position: Position
+    arrays: dict[str, np.ndarray]
+
+
+class Store:
+    """The checkpoints of one run; only rank 0 writes."""
+
+    def __init__(self, run: Path, fence: Fence) -> None:
+        self.run, self.folder, self.fence = run, run / "checkpoints", fence
+
+    def save(self, position: Position, arrays: dict[str, np.ndarray]) -> Path:
+        """Writes a checkpoint and drops the ones no longer needed.
+
+        Raises:
+            DiskError: the disk is full or not writable; the older checkpoints stay.
+            PeerLostError: a newer attempt has the run.
+        """
+        final = self.folder / f"{position.global_step:06d}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._require_space(sum(array.nbytes for array in arrays.values()))
+            temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=self.folder))
+            try:
+                temporary.chmod(0o755)
+                with (temporary / "state.npz").open("wb") as stream:
+                    np.savez(stream, **arrays)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                write_text(temporary / "state.json", position.model_dump_json(indent=1))
+                manifest = {name: _digest(temporary / name) for name in ("state.npz", "state.json")}
+                write_text(temporary / "manifest.json", json.dumps(manifest, indent=1))
+                self.fence.check()
+                self._put(temporary, final)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            self.fence.check()  # a newer attempt clears away what an older one is writing
+            raise DiskError.from_os(self.folder, error) from error
+        self._drop_old()
+        return final
+
+    def mark_best(self, path: Path) -> None:
+        """Makes `best` name a checkpoint, which is kept until another is better."""
+        self.fence.check()
+        write_text(self.folder / "best", path.name)
+        self._drop_old()
+
+    def best(self) -> Checkpoint | None:
+        """The best checkpoint, None where there is none or it is damaged."""
+        try:
+            name = (self.folder / "best").read_text().strip()
+        except OSError:
+            return None
+        return read(self.folder / name)[0]
+
+    def newest_settings(self) -> tuple[Path, dict[str, JsonValue]] | None:
+        """The newest checkpoint that says what it was made with, and that; reads no arrays."""
+        for path in reversed(self._numbered()):
+            try:
+                text = (path / "state.json").read_text()
+                return path, Position.model_validate_json(text).settings
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def newest_sound(self, on_damage: Callable[[Path, str], None]) -> Checkpoint | None:
+        """The newest sound checkpoint; newer ones that are damaged are set aside.
+
+        Args:
+            on_damage: is told each damaged one's path and what is wrong with it.
+        """
+        for path in reversed(self._numbered()):
+            checkpoint, fault = read(path)
+            if checkpoint is not None:
+                return checkpoint
+            self.set_aside(path)
+            on_damage(path, fault)
+        return None
+
+    def clean(self) -> None:
+        """Removes what killed writers left behind, and finishes what they had begun."""
+        for displaced in self.folder.glob(f"{REPLACED}*"):
+            final = self.folder / displaced.name.removeprefix(REPLACED)
+            if not final.exists():
+                displaced.rename(final)
+        for leftover in self.folder.glob(".*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+    def set_aside(self, path: Path) -> None:
+        """Renames a damaged checkpoint, so that it counts as one no more but is not lost."""
+        self.fence.check()
+        target = path.with_name(f"damaged.{path.name}")
+        shutil.rmtree(target, ignore_errors=True)
+        path.rename(target)
+
+    def clear(self) -> None:
+        """Removes all checkpoints: the run begins anew."""
+        self.fence.check()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _drop_old(self) -> None:
+        best = (self.folder / "best").read_text().strip() if (self.folder / "best").exists() else ""
+        for path in self._numbered()[:-KEEP]:
+            if path.name != best:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _numbered(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        found = (path for path in self.folder.iterdir() if path.name.isdigit())
+        return sorted(found, key=lambda path: int(path.name))
+
+    def _put(self, temporary: Path, final: Path) -> None:
+        """Renames into place; one of the same step stays whole until the new one is there."""
+        displaced = final.with_name(REPLACED + final.name)
+        if final.exists():
+            shutil.rmtree(displaced, ignore_errors=True)
+            final.rename(displaced)
+        temporary.rename(final)
+        sync_folder(self.folder)
+        shutil.rmtree(displaced, ignore_errors=True)
+
+    def _require_space(self, size: int) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < FREE_FACTOR * size:
+            raise DiskError(
+                str(self.folder),
+                f"{free / 2**20:.0f} MiB free, a checkpoint needs {FREE_FACTOR * size / 2**20:.0f}",
+                "free space or choose another --output",
+            )
+
+
+def read(path: Path) -> tuple[Checkpoint | None, str]:
+    """Reads and verifies one checkpoint; returns it, or None and what is wrong with it."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text())
+        for name in ("state.npz", "state.json"):
+            if _digest(path / name) != manifest.get(name):
+                return None, f"{name} does not match its manifest"
+        position = Position.model_validate_json((path / "state.json").read_text())
+        with np.load(path / "state.npz", allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, KeyError, AttributeError, ValidationError) as error:
+        return None, " ".join(str(error).split()) or type(error).__name__
+    return Checkpoint(path, position, arrays), ""
+
+
+def _digest(file: Path) -> dict[str, object]:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": file.stat().st_size}

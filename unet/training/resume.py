@@ -1,0 +1,115 @@
+"""Where a resumed run stands: pure rules that carry a plan and a position over to this life."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from unet.planning.plan import Plan
+from unet.planning.settings import TrainConfig
+from unet.system.errors import UsageError
+from unet.system.machine import Machine
+from unet.training.checkpoint import Position
+
+
+def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> Plan:
+    """The run's own plan with what may change between two lives of it.
+
+    Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
+    An epoch keeps its number of patches.  Where the CPU has no bfloat16, which would be
+    emulated at a tenth of the speed, float32 takes its place: weights are float32 anyway.
+
+    Args:
+        saved: as the run's first life made it.
+        ranks: of this life.
+        machine: what each of them has now.
+
+    Raises:
+        UsageError: the patch does not suit the run's network.
+    """
+    patch = config.patch_size or saved.patch_size
+    divisor = saved.network.divisor
+    if any(edge % part for edge, part in zip(patch, divisor, strict=True)):
+        found = f"{_sizes(patch)} for a network that needs multiples of {_sizes(divisor)}"
+        raise UsageError("--patch-size", found, "give such sizes, or another --output")
+    batch = config.batch_size or saved.batch_size
+    emulated = saved.precision == "bfloat16" and config.precision == "auto" and not machine.bfloat16
+    steps = max(1, round(saved.steps_per_epoch * saved.global_batch_size / (batch * ranks)))
+    return saved.model_copy(
+        update={
+            "ranks": ranks,
+            "threads": config.threads or saved.threads,
+            "precision": "float32" if emulated else saved.precision,
+            "patch_size": patch,
+            "batch_size": batch,
+            "micro_batch": saved.micro_batch and math.gcd(saved.micro_batch, batch),
+            "steps_per_epoch": config.steps_per_epoch or steps,
+            "epochs": config.epochs or saved.epochs,
+            "validate_every": config.validate_every or saved.validate_every,
+        }
+    )
+
+
+def first_position(plan: Plan, config: TrainConfig) -> Position:
+    """The beginning of a run."""
+    return Position(
+        epoch=0,
+        step=0,
+        global_step=0,
+        steps_per_epoch=plan.steps_per_epoch,
+        epochs=plan.epochs,
+        ranks=plan.ranks,
+        batch_size=plan.batch_size,
+        threads=plan.threads,
+        settings=config.identity(),
+    )
+
+
+def carried_over(found: Position, own: Position, *, keep_epochs: bool) -> Position:
+    """A checkpoint's position in this life's steps.
+
+    Args:
+        found: the checkpoint's.
+        own: the beginning of a run as this life would make it.
+        keep_epochs: whether the checkpoint's number of epochs holds, not this life's.
+    """
+    ratio = own.steps_per_epoch / found.steps_per_epoch
+    return found.model_copy(
+        update={
+            "step": round(found.step * ratio),
+            "losses": found.losses * ratio if ratio != 1 else found.losses,
+            "steps_per_epoch": own.steps_per_epoch,
+            "ranks": own.ranks,
+            "batch_size": own.batch_size,
+            "threads": own.threads,
+            "epochs": found.epochs if keep_epochs else own.epochs,
+        }
+    )
+
+
+def require_same_settings(
+    where: str, found: Mapping[str, JsonValue], own: Mapping[str, JsonValue]
+) -> None:
+    """Refuses to go on with other settings than the run was begun with.
+
+    Raises:
+        UsageError: names the first field that differs.
+    """
+    for name in sorted(found.keys() | own.keys()):
+        before, now = found.get(name), own.get(name)
+        if before != now:
+            raise UsageError(
+                "--" + name.replace("_", "-"),
+                f"{_said(now)}, but {where} was written with {_said(before)}",
+                "give the same, another --output, or --resume never",
+            )
+
+
+def _said(value: JsonValue) -> str:
+    return "nothing given" if value is None else str(value)
+
+
+def _sizes(sizes: tuple[int, ...]) -> str:
+    return ",".join(map(str, sizes))
