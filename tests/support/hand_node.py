@@ -1,23 +1,28 @@
 """A node whose kubelet is the test: pods are scheduled to it, and do what the test says.
 
 API server, scheduler and Job controller are real; only what runs inside containers is not.
-So every end of every pod can be had at once, without an image.
+So every end of every pod can be had at once, without an image.  `Hand` in
+`support.operator.kubernetes.hand` offers the same for the pods of a simulated cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from unet_operator.cluster.client import LEASES, PODS, ApiError, Bucket, Cluster, Kind
 
+from support.operator.kubernetes import pod_status
+from support.operator.kubernetes.objects import Object
+
+Result = TypeVar("Result")
 NODES = Kind("v1", "nodes")
 LEASE_NAMESPACE = "kube-node-lease"
 ROOM = {"cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "100Gi"}
@@ -33,7 +38,7 @@ class Api:
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.cluster: Cluster = self(_connect(kubeconfig))
 
-    def __call__(self, work: Coroutine):
+    def __call__(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Runs `work` to its end."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
@@ -86,48 +91,32 @@ class HandNode:
 
     def run(self, namespace: str, pod: str) -> None:
         """All containers of a pod run and are ready, its init containers are done."""
-        body = self._pod(namespace, pod)
-        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
-        boxes = [_running(box) for box in body["spec"]["containers"]]
-        self._status(namespace, pod, "Running", init=init, boxes=boxes, ready=True)
+        self._set(namespace, pod, pod_status.running(self.pod(namespace, pod), now()))
 
     def meet(self, namespace: str, pod: str) -> None:
-        """A pod's first init container runs, as the launcher's rendezvous does."""
-        body = self._pod(namespace, pod)
-        init = [_running(box) for box in body["spec"]["initContainers"]]
-        boxes = [_waiting(box) for box in body["spec"]["containers"]]
-        self._status(namespace, pod, "Pending", init=init, boxes=boxes, ready=False)
+        """A pod's init containers run, as the launcher's rendezvous does."""
+        self._set(namespace, pod, pod_status.meeting(self.pod(namespace, pod), now()))
 
-    def end(self, namespace: str, pod: str, code: int = 0, said: dict | None = None) -> None:
-        """A pod's main container ends with that code and these last words."""
-        body = self._pod(namespace, pod)
-        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
-        boxes = [_ended(box, code, json.dumps(said or {})) for box in body["spec"]["containers"]]
-        phase = "Succeeded" if code == 0 else "Failed"
-        self._status(namespace, pod, phase, init=init, boxes=boxes, ready=False)
+    def end(self, namespace: str, pod: str, code: int = 0, said: Object | None = None) -> None:
+        """A pod's main containers end with that code and these last words."""
+        self._set(namespace, pod, pod_status.done(self.pod(namespace, pod), code, said, now()))
 
-    def _pod(self, namespace: str, pod: str) -> dict:
+    def evict(self, namespace: str, pod: str) -> None:
+        """Somebody evicts a pod, as `kubectl drain` does."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+        }
+        self.api(self.api.cluster._json("POST", PODS, namespace, pod, "eviction", body=eviction))
+
+    def pod(self, namespace: str, pod: str) -> Object:
+        """A pod, as the API server gives it."""
         found = self.api(self.api.cluster.get(PODS, namespace, pod))
         assert found is not None, f"there is no pod {pod}"
-        return found
+        return dict(found)
 
-    def _status(
-        self, namespace: str, pod: str, phase: str, *, init: list, boxes: list, ready: bool
-    ) -> None:
-        value = "True" if ready else "False"
-        status = {
-            "phase": phase,
-            "startTime": now(),
-            "podIP": "10.203.0.1",
-            "podIPs": [{"ip": "10.203.0.1"}],
-            "conditions": [
-                {"type": "PodScheduled", "status": "True"},
-                {"type": "Ready", "status": value, "lastTransitionTime": now()},
-                {"type": "ContainersReady", "status": value, "lastTransitionTime": now()},
-            ],
-            "initContainerStatuses": init,
-            "containerStatuses": boxes,
-        }
+    def _set(self, namespace: str, pod: str, status: Object) -> None:
         self.api(self.api.cluster.patch(PODS, namespace, pod, {"status": status}, sub="status"))
 
     async def _create(self) -> None:
@@ -199,8 +188,8 @@ class HandNode:
             if "deletionTimestamp" not in meta:
                 continue
             if pod["status"].get("phase") not in ("Succeeded", "Failed"):
-                boxes = [_ended(box, 143, "") for box in pod["spec"]["containers"]]
-                status = {"phase": "Failed", "containerStatuses": boxes}
+                status = pod_status.done(pod, pod_status.KILLED, None, now())
+                status.pop("conditions")
                 await _if_there(
                     cluster.patch(
                         PODS, meta["namespace"], meta["name"], {"status": status}, sub="status"
@@ -217,40 +206,9 @@ class HandNode:
             await _if_there(cluster._json("DELETE", kind, namespace, self.name, body={}))
 
 
-async def _if_there(work: Coroutine) -> None:
+async def _if_there(work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except ApiError as error:
         if error.status not in (404, 409):
             raise
-
-
-def _box(box: dict, state: dict, *, ready: bool) -> dict:
-    return {
-        "name": box["name"],
-        "image": box["image"],
-        "imageID": "",
-        "ready": ready,
-        "restartCount": 0,
-        "state": state,
-    }
-
-
-def _running(box: dict) -> dict:
-    return _box(box, {"running": {"startedAt": now()}}, ready=True)
-
-
-def _waiting(box: dict) -> dict:
-    return _box(box, {"waiting": {"reason": "PodInitializing"}}, ready=False)
-
-
-def _ended(box: dict, code: int, message: str) -> dict:
-    reason = "Completed" if code == 0 else "Error"
-    state = {
-        "exitCode": code,
-        "reason": reason,
-        "message": message,
-        "startedAt": now(),
-        "finishedAt": now(),
-    }
-    return _box(box, {"terminated": state}, ready=False)
