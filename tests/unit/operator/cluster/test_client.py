@@ -6,12 +6,11 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from support.operator.api_server import (
-    CONFIG_MAP,
+from support.operator.bodies import config_map
+from support.operator.kubernetes import (
     ApiServer,
     break_off,
     client,
-    config_map,
     hang_up,
     refuse,
     say,
@@ -57,7 +56,7 @@ def test_the_small_server_keeps(statement):
 
 async def read(server: ApiServer, cluster):
     """Reads one object."""
-    return await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+    return await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_nobody_listening_is_an_error_without_a_code():
     async def main():
         cluster = client("http://127.0.0.1:1")
         try:
-            await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+            await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
         finally:
             await cluster.close()
 
@@ -189,9 +188,9 @@ def test_a_429_holds_every_request_for_as_long_as_the_server_asks():
         async with serving(Watched(1e6, 10**6)) as (server, cluster):
             server.fault(refuse(429, "TooManyRequests", "slow down", headers))
             with pytest.raises(ApiError) as found:
-                await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+                await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
             assert found.value.status == 429
-            assert await cluster.get(CONFIG_MAP, NAMESPACE, "x") is None
+            assert await cluster.get(CONFIG_MAPS, NAMESPACE, "x") is None
 
     asyncio.run(main({"Retry-After": "7"}))
     asyncio.run(main({}))
@@ -250,10 +249,10 @@ def test_every_request_is_counted_with_its_outcome():
         async with serving() as (server, _):
             cluster = client(server.url, count=lambda *what: counted.append(what))
             server.fault(hang_up, method="DELETE", times=2)
-            await cluster.get(CONFIG_MAP, NAMESPACE, "x")
-            await cluster.create(CONFIG_MAP, NAMESPACE, config_map("x"))
+            await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
+            await cluster.create(CONFIG_MAPS, NAMESPACE, config_map("x"))
             with pytest.raises(ApiError):
-                await cluster.delete(CONFIG_MAP, NAMESPACE, "x", "u")
+                await cluster.delete(CONFIG_MAPS, NAMESPACE, "x", "u")
             await cluster.logs(NAMESPACE, "p", "c", 1)
             await cluster.close()
 
@@ -275,7 +274,8 @@ def test_a_list_is_read_page_by_page_and_watched_from_its_last():
         assert [body["metadata"]["name"] for body in found] == [f"c{n:02d}" for n in range(10)]
         assert since == str(server.version)
         asked = server.made("GET", "configmaps")
-        assert [request.query.get("continue") for request in asked] == [None, "4", "8"]
+        pages = [None, f"{since}:4", f"{since}:8"]
+        assert [request.query.get("continue") for request in asked] == pages
         assert {request.query["limit"] for request in asked} == {"500"}
 
     run(scenario)

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.operator.api_server import hang_up, refuse, serving
+from support.operator.kubernetes import hang_up, refuse, serving
 from support.operator.making import NOW
 from unet_operator.cluster import leader as module
 from unet_operator.cluster.leader import DURATION, Leader

@@ -9,8 +9,8 @@ import socket
 
 import aiohttp
 import pytest
-from support.operator.api_server import client, refuse, serving
 from support.operator.bodies import pod_body, training_body
+from support.operator.kubernetes import client, refuse, serving
 from support.operator.making import NAME, NAMESPACE
 from unet_operator.cluster import leader
 from unet_operator.cluster.watch import Watch

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.operator.api_server import hang_up, refuse, serving
 from support.operator.bodies import condition, job_body, pod_body, running, terminated, waiting
+from support.operator.kubernetes import hang_up, refuse, serving
 from support.operator.making import NAME, NAMESPACE, after, starting, trained, training
 from support.operator.making import running as in_training
 from unet_operator.api.status import Condition, Plan
