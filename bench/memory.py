@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 def shape_of(args: argparse.Namespace, network: str, micro: int | None, precision: str) -> str:
     """The probe's argument."""
-    from unet.network.model import NetworkSpec, course_spec
+    from unet.planning.network import NetworkSpec, course_spec
     from unet.planning.plan import Shape
 
     spec = course_spec(1, 1, args.filters, upsampling=False)

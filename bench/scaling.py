@@ -36,8 +36,8 @@ def rank(args: argparse.Namespace) -> None:
     """What every rank runs: steps on random data, timed; rank 0 prints."""
     import time
 
-    from unet.network.model import NetworkSpec
     from unet.parallel.comm import open_comm
+    from unet.planning.network import NetworkSpec
     from unet.planning.plan import Shape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from unet.data.preparation import Recipe
 from unet.data.regions import Target
-from unet.network.model import NetworkSpec, course_spec
 from unet.planning.course_sizes import course_size, course_steps
 from unet.planning.fingerprint import Fingerprint, make_recipe, target_spacing
 from unet.planning.memory import BYTES_PER_VOLUME_VOXEL, estimate_bytes
+from unet.planning.network import NetworkSpec, course_spec
 from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError, UsageError

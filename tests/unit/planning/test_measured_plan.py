@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.planning.test_plan import TARGET, fingerprint
-from unet.network.model import NetworkSpec
+from unet.planning.network import NetworkSpec
 from unet.planning.plan import Measured, Shape, make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError
