@@ -95,9 +95,9 @@ class Plan(BaseModel):
         return self.batch_size * math.prod(self.patch_size) / self.step_seconds
 
     @property
-    def shape(self) -> Shape:
-        """What fixes time and memory of a step."""
-        return Shape(
+    def shape(self) -> StepShape:
+        """The part of the plan that fixes time and memory of a step."""
+        return StepShape(
             network=self.network,
             patch_size=self.patch_size,
             batch_size=self.batch_size,
@@ -108,8 +108,8 @@ class Plan(BaseModel):
         )
 
 
-class Shape(BaseModel):
-    """The part of a plan that fixes time and memory: what a probe measures."""
+class StepShape(BaseModel):
+    """What fixes time and memory of a training step: what a trial step measures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
