@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 
 from unet.cli.flags import add_training_flags, config_from
-from unet.data.msd import load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.parallel.comm import Solo

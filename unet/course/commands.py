@@ -15,7 +15,10 @@ from unet.cli.main import guarded
 from unet.cli.plan import require_data
 from unet.cli.report import make_report
 from unet.course.flags import SUFFIXES, CourseFlags, parse_flags
-from unet.data.msd import Dataset, brain_tumour_labels, load_dataset, pick_channels
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.split import Split, make_split
 from unet.evaluation.folder import Folder
 from unet.parallel.comm import Comm, open_comm

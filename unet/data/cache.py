@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from unet.data.msd import Case, Dataset
-from unet.data.preparation import Recipe, Record, prepare_image, prepare_label
+from unet.data.dataset import Case, Dataset
+from unet.data.preparation import prepare_image, prepare_label
+from unet.data.recipe import Recipe, Record
 from unet.data.volume import read_image, read_label
 from unet.system.atomic_file import sync_folder
 from unet.system.errors import DataError, DiskError

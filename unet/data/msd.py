@@ -10,75 +10,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict
-
-from unet.system.errors import DataError, UsageError
+from unet.data.dataset import Case, Dataset, plain_name
+from unet.system.errors import DataError
 
 SUFFIXES = (".nii.gz", ".nii")
 MAX_LABEL = 255  # labels are kept as uint8
-
-
-class Case(BaseModel):
-    """One patient's image and label. `id` is the image's file name without suffix."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    image: Path
-    label: Path | None = None
-
-
-class Dataset(BaseModel):
-    """A data set as its dataset.json describes it.
-
-    `labels` maps a label's value to its name, without the background 0. `channels` are the
-    modalities in file order. `cases` are the training cases, `test_cases` have no labels.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    root: Path
-    name: str
-    channels: tuple[str, ...]
-    labels: dict[int, str]
-    cases: tuple[Case, ...]
-    test_cases: tuple[Case, ...] = ()
-
-    def case(self, case_id: str) -> Case:
-        """Returns the case of that id, else raises `DataError` with the nearest one."""
-        every = {case.id: case for case in (*self.test_cases, *self.cases)}
-        if case_id in every:
-            return every[case_id]
-        near = difflib.get_close_matches(case_id, every, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {len(every)} other cases"
-        raise DataError(str(self.root), f"no case {case_id!r}", f"name a case of it ({hint})")
-
-
-class BrainTumourLabels(BaseModel):
-    """The label values of a BraTS-like data set, found by name because values differ."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    edema: int
-    non_enhancing: int
-    enhancing: int
-
-
-def brain_tumour_labels(labels: dict[int, str]) -> BrainTumourLabels | None:
-    """Finds edema, non-enhancing and enhancing tumour among label names, else None."""
-    found: dict[str, int] = {}
-    for value, name in labels.items():
-        key = _plain(name)
-        if "edema" in key or "oedema" in key:
-            found["edema"] = value
-        elif "nonenhancing" in key or "necro" in key:
-            found["non_enhancing"] = value
-        elif "enhancing" in key:
-            found["enhancing"] = value
-    return BrainTumourLabels(**found) if len(found) == 3 else None
 
 
 def load_dataset(data_path: str | Path) -> Dataset:
@@ -112,33 +51,6 @@ def load_dataset(data_path: str | Path) -> Dataset:
         cases=cases,
         test_cases=test_cases,
     )
-
-
-def pick_channels(dataset: Dataset, names: Sequence[str] | None) -> tuple[int, ...]:
-    """Returns the indices of the named channels, in the order given.
-
-    Without names: every channel, except for a BraTS-like data set, where it is FLAIR alone
-    if there is one: the whole tumour is seen there, and one channel of four is a quarter
-    of the memory and input.
-
-    Raises:
-        UsageError: a name is not a modality of dataset.json, or is given twice.
-    """
-    if names is None:
-        flair = [i for i, name in enumerate(dataset.channels) if _plain(name) == "flair"]
-        if flair and brain_tumour_labels(dataset.labels):
-            return (flair[0],)
-        return tuple(range(len(dataset.channels)))
-    index = {_plain(name): i for i, name in enumerate(dataset.channels)}
-    picked = []
-    for name in names:
-        if _plain(name) not in index:
-            known = ", ".join(dataset.channels)
-            raise UsageError("--channels", f"no modality {name!r}", f"choose from {known}")
-        picked.append(index[_plain(name)])
-    if not picked or len(set(picked)) != len(picked):
-        raise UsageError("--channels", f"{','.join(names)!r}", "name each channel once")
-    return tuple(picked)
 
 
 def case_id(file: str | Path) -> str:
@@ -209,7 +121,7 @@ def _is_mac_file(entry: object) -> bool:
 
 
 def _case(root: Path, entry: object, where: str) -> Case:
-    image, label = (entry, None) if isinstance(entry, str) else (None, None)
+    image, label = entry, None
     if isinstance(entry, dict):
         image, label = _get(entry, "image"), _get(entry, "label")
     if not isinstance(image, str) or not image.strip():
@@ -296,7 +208,7 @@ def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
 
 def _require_distinct(names: Collection[str], where: str, what: str) -> None:
     """Names are how flags and trained models tell channels and labels apart."""
-    if len({_plain(name) for name in names}) != len(names):
+    if len({plain_name(name) for name in names}) != len(names):
         found = f"names {', '.join(map(repr, names))}"
         raise DataError(where, found, f"give every {what} a name of its own")
 
@@ -308,8 +220,3 @@ def _refuse_duplicates(cases: tuple[Case, ...], file: Path) -> None:
             remedy = "list every case once; file names tell cases apart"
             raise DataError(f"{file}: training", f"case {case.id} twice", remedy)
         seen.add(case.id)
-
-
-def _plain(name: str) -> str:
-    """A name's letters and digits in lower case: T1-Gd, t1gd and T1_Gd are the same."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())

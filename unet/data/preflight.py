@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.msd import Case, Dataset
+from unet.data.case_facts import CaseFacts
+from unet.data.case_measurement import facts_of_case
+from unet.data.dataset import Case, Dataset
 from unet.data.volume import read_image, read_label
-from unet.planning.fingerprint import CaseFacts, facts_of_case
 from unet.system.atomic_file import write_text
 from unet.system.errors import DataError, DiskError
 
@@ -23,7 +24,7 @@ QUARANTINE_FILE = "quarantine.json"
 
 
 class Quarantined(BaseModel):
-    """A case to leave out. `sha256` is of the file as found, None where there is none."""
+    """A case to leave out. `sha256` is of the file as found, None if it is missing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.msd import Dataset, brain_tumour_labels
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.dataset import Dataset
 from unet.system.errors import UsageError
 
 THRESHOLD = 0.5  # of a sigmoid; the score's optimum for Dice needs no other by default

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.system.atomic_file import write_text
 from unet.system.errors import DataError, DiskError, UsageError
 

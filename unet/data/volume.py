@@ -23,6 +23,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from unet.data import geometry
+from unet.data.axes import Shape, Spacing
 from unet.system.errors import DataError
 
 # nibabel logs what it tolerates in a header, case by case, on stderr; what matters of it is
@@ -49,7 +50,7 @@ class Volume:
 
     array: NDArray[np.float32]
     affine: NDArray[np.float64]
-    spacing: geometry.Spacing | None
+    spacing: Spacing | None
 
 
 def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -> Volume:
@@ -153,7 +154,7 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
     return image
 
 
-def _split_shape(path: Path, shape: tuple[int, ...]) -> tuple[geometry.Shape, int]:
+def _split_shape(path: Path, shape: tuple[int, ...]) -> tuple[Shape, int]:
     """(X, Y, Z) and the number of channels."""
     if len(shape) not in (3, 4) or min(shape) < 1:
         remedy = "store a volume as XxYxZ, several channels as XxYxZxC"

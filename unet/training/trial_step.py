@@ -18,7 +18,8 @@ import numpy as np
 
 from unet.parallel.comm import Solo
 from unet.planning.fingerprint import Fingerprint
-from unet.planning.plan import LARGEST_SHARE, Measured, Plan, StepShape
+from unet.planning.memory import LARGEST_SHARE
+from unet.planning.plan import Measured, Plan, StepShape
 from unet.planning.settings import TrainConfig
 from unet.system.cgroup import memory_available_bytes
 from unet.system.errors import MemoryShortError

@@ -12,7 +12,7 @@ import pytest
 
 from unet.data.cache import Cache, foreground_voxels
 from unet.data.msd import load_dataset
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.system.errors import DataError, DiskError
 
 
@@ -214,7 +214,7 @@ def test_a_full_disk_is_a_disk_error_and_leaves_nothing(tmp_path, maker):
         from pathlib import Path
         from unet.data.cache import Cache
         from unet.data.msd import load_dataset
-        from unet.data.preparation import Recipe
+        from unet.data.recipe import Recipe
         from unet.system.errors import DiskError
         try:
             Cache(Path({str(small)!r}), load_dataset({str(maker.root)!r}), Recipe()).open("c0")

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from unet.data.msd import brain_tumour_labels, load_dataset, pick_channels
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
 from unet.system.errors import DataError, ExitCode, UsageError
 
 BRATS = {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "enhancing tumour"}

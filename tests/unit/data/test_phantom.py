@@ -8,14 +8,17 @@ import pytest
 from unet.cli import fingerprint as fingerprint_command
 from unet.cli import phantom as phantom_command
 from unet.data.cache import Cache
-from unet.data.msd import load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
 from unet.data.phantom import LOOKS, make_phantom
 from unet.data.preflight import run_preflight
 from unet.data.preparation import restore
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.data.volume import read_image, read_label
-from unet.planning.fingerprint import compute_fingerprint, make_recipe, target_spacing
+from unet.planning.fingerprint import make_fingerprint
+from unet.planning.grid import target_spacing
+from unet.planning.recipe import make_recipe
 from unet.system.errors import UsageError
 
 
@@ -26,9 +29,7 @@ def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
     preflight = run_preflight(dataset, channels=every)
     assert preflight.quarantined == ()
     assert preflight.notices == ()
-    fingerprint = compute_fingerprint(
-        dataset, [case.id for case in dataset.cases], every, preflight.facts
-    )
+    fingerprint = make_fingerprint(dataset, every, preflight.facts)
     assert fingerprint.spacing_known
     assert all(sum(case.label_voxels.values()) > 50 for case in fingerprint.cases)
     recipe = make_recipe(fingerprint, target_spacing(fingerprint))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unet.data.cache import Prepared, foreground_voxels
-from unet.data.preparation import Recipe, prepare_image
+from unet.data.preparation import prepare_image
+from unet.data.recipe import Recipe
 from unet.training.sampler import FOREGROUND_SHARE, case_order, cut, patch_rng, patch_start
 
 sides = st.tuples(*[st.integers(1, 24)] * 3)
