@@ -10,7 +10,8 @@ from unet.cli import phantom as phantom_command
 from unet.data.cache import Cache
 from unet.data.channels import pick_channels
 from unet.data.msd import load_dataset
-from unet.data.phantom import LOOKS, make_phantom
+from unet.data.phantom import make_phantom
+from unet.data.phantom_tasks import TASKS
 from unet.data.preflight import run_preflight
 from unet.data.preparation import restore
 from unet.data.regions import make_target
@@ -22,7 +23,7 @@ from unet.planning.recipe import make_recipe
 from unet.system.errors import UsageError
 
 
-@pytest.mark.parametrize("task", LOOKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
     dataset = load_dataset(make_phantom(tmp_path / task, task, cases=1, seed=1))
     every = tuple(range(len(dataset.channels)))
@@ -48,7 +49,7 @@ def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
 
 
 def test_the_looks_have_the_traps_of_the_real_files(tmp_path):
-    folders = {task: make_phantom(tmp_path / task, task, cases=1) for task in LOOKS}
+    folders = {task: make_phantom(tmp_path / task, task, cases=1) for task in TASKS}
     headers = {t: nib.load(next((f / "imagesTr").iterdir())) for t, f in folders.items()}
     text = json.loads((folders["Task05_Prostate"] / "dataset.json").read_text())
     assert text["training"][0]["image"] == "/imagesTr/prostate_001.nii"
@@ -62,7 +63,7 @@ def test_the_looks_have_the_traps_of_the_real_files(tmp_path):
     assert types == {"int16", "int32", "float32", "float64"}
     assert headers["Task08_HepaticVessel"].dataobj.slope == 0.5
     assert len({nib.aff2axcodes(header.affine) for header in headers.values()}) >= 4
-    assert len(LOOKS) == 10
+    assert len(TASKS) == 10
 
 
 def test_equal_seeds_give_equal_files(tmp_path):
