@@ -177,7 +177,8 @@ def _write(
         _save(folder / "label.npy", label)
         foreground = foreground_voxels(label, record.case)
     with (folder / "foreground.npz").open("wb") as stream:
-        np.savez(stream, **{str(value): voxels for value, voxels in foreground.items()})
+        arrays = {str(value): voxels for value, voxels in foreground.items()}
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # its stub reads ** as allow_pickle
         _flush(stream.fileno(), stream.flush)
     with (folder / "record.json").open("w", encoding="utf-8") as stream:
         stream.write(record.model_dump_json(indent=1) + "\n")

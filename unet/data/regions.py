@@ -80,7 +80,8 @@ class Target(BaseModel):
         if not self.exclusive:
             return probabilities > THRESHOLD
         winner = probabilities.argmax(axis=-1)
-        return winner[..., None] == np.arange(1, self.outputs)
+        masks: NDArray[np.bool_] = winner[..., None] == np.arange(1, self.outputs)
+        return masks
 
     def label_map(self, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Masks [D, H, W, R] → one volume to save, uint8 [D, H, W].
@@ -95,8 +96,9 @@ class Target(BaseModel):
         order = sorted(range(len(self.regions)), key=lambda i: -len(self.regions[i].labels))
         for position, index in enumerate(order):
             smaller = {v for later in order[position + 1 :] for v in self.regions[later].labels}
-            own = [v for v in self.regions[index].labels if v not in smaller]
-            result[masks[..., index]] = (own or self.regions[index].labels)[0]
+            labels = self.regions[index].labels
+            distinct = [value for value in labels if value not in smaller]
+            result[masks[..., index]] = (distinct or labels)[0]
         return result
 
 

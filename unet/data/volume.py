@@ -17,6 +17,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel import imageglobals
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -45,7 +46,7 @@ class Volume:
     Attributes:
         array: float32 [X, Y, Z, C].
         affine: float64 [4, 4], voxel indices to mm.
-        spacing: mm along the RAS axes, or None where the header does not tell it.
+        spacing: mm along the RAS axes, or None if the header does not tell it.
     """
 
     array: NDArray[np.float32]
@@ -142,7 +143,9 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
         with np.errstate(all="ignore"):  # of a NaN in the header; `_affine` looks for it
             image = (nib.Nifti2Image if nifti2 else nib.Nifti1Image).from_bytes(content)
             dtype = image.get_data_dtype()
-        needed = image.dataobj.offset + math.prod(image.shape) * dtype.itemsize
+        proxy = image.dataobj
+        assert isinstance(proxy, ArrayProxy), "bytes are mapped, not copied"
+        needed = proxy.offset + math.prod(image.shape) * dtype.itemsize
     except NOT_NIFTI as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(str(path), f"not a NIfTI file ({reason})", AGAIN) from None
@@ -202,7 +205,7 @@ def _require_same_place(path: Path, affine: NDArray[np.float64], image: Volume) 
 def _rounded(path: Path, values: NDArray[np.floating]) -> NDArray[np.floating]:
     if not np.isfinite(values).all():
         raise DataError(str(path), "NaN or infinite label values", "repair the label")
-    nearest = np.rint(values)
+    nearest: NDArray[np.floating] = np.rint(values)
     off = float(np.abs(values - nearest).max(initial=0.0))
     if off > LABEL_TOLERANCE:
         worst = values.ravel()[np.abs(values - nearest).argmax()]
