@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,18 +37,22 @@ def read_model(file: Path, kind: type[M], *, remedy: str) -> M | None:
         raise DataError(str(file), error.strerror or str(error), "make it readable") from None
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        where = f"{file}: {field}" if field else str(file)
-        raise DataError(where, first["msg"], remedy) from None
+        field = ".".join(str(part) for part in first["loc"]) or "content"
+        raise DataError(f"{file}: {field}", first["msg"], remedy) from None
 
 
-def write_model(file: Path, model: BaseModel) -> None:
+def write_model(file: Path, model: BaseModel, *, exclude: Set[str] = frozenset()) -> None:
     """Writes a model as indented JSON, whole or not at all.
+
+    Args:
+        file: to write; its folder must exist.
+        model: to write.
+        exclude: fields to leave out.
 
     Raises:
         DiskError: the disk is full or cannot be written; an older file stays as it was.
     """
     try:
-        write_text(file, model.model_dump_json(indent=1) + "\n")
+        write_text(file, model.model_dump_json(indent=1, exclude=set(exclude)) + "\n")
     except OSError as error:
         raise DiskError.from_os(file, error) from error
