@@ -16,7 +16,7 @@ from unet.data.split import make_split
 from unet.parallel.comm import Solo
 from unet.planning.settings import TrainConfig
 from unet.system.progress import Reporter, short_duration
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ from unet.system.atomic_file import write_bytes, write_text
 from unet.system.errors import DiskError, UnetError, UsageError
 from unet.system.logfmt import format_line
 from unet.system.machine import usable_cores
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 PREDICTIONS = Path("predictions_directory")
 LISTS = {"train.csv": "training", "validate.csv": "validation", "test.csv": "test"}
