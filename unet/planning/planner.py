@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 
 from unet.data.axes import Shape
@@ -35,12 +34,42 @@ BASE_RATE = {"planned": 3e-3, "course": 1e-3}
 
 
 @dataclass(frozen=True)
+class Given:
+    """What the sizes of a step are decided from.
+
+    Attributes:
+        config: what was asked for.
+        channels: of the input.
+        outputs: channels of the logits.
+        grid: that cases are trained on.
+        resources: what may be spent.
+    """
+
+    config: TrainConfig
+    channels: int
+    outputs: int
+    grid: Grid
+    resources: Resources
+
+    @property
+    def memory(self) -> MemoryBudget:
+        """What a rank may fill."""
+        resources = self.resources
+        return MemoryBudget(resources.memory_bytes, resources.precision, self.grid.largest)
+
+
+@dataclass(frozen=True)
 class Sizes:
     """What a step computes: the network, the patch in voxels, patches per rank and step."""
 
     network: NetworkSpec
     patch_size: Shape
     batch_size: int
+
+    @property
+    def patch_voxels(self) -> int:
+        """Voxels of one patch."""
+        return prod(self.patch_size)
 
 
 def make_plan(
@@ -65,43 +94,37 @@ def make_plan(
         MemoryShortError: not even the smallest patch fits, or a given one does not.
         UsageError: a given patch does not suit the network.
     """
-    found = find_resources(config, machine, ranks)
-    resources = found.value
-    gridded = choose_grid(fingerprint, training_cases, config.spacing, resources.voxels)
-    grid = gridded.value
-    memory = MemoryBudget(resources.memory_bytes, resources.precision, grid.largest)
-    choose_sizes = _course_sizes if config.network == "course" else _planned_sizes
-    sized = choose_sizes(config, target, len(fingerprint.channels), grid, resources, memory)
-    sizes, voxels = sized.value, prod(sized.value.patch_size)
-    sliced = choose_micro_batch(
-        sizes.batch_size,
-        config.recompute,
-        lambda patches: memory.holds(sizes.network, patches * voxels),
+    resources = find_resources(config, machine, ranks)
+    grid = choose_grid(fingerprint, training_cases, config.spacing, resources.value.voxels)
+    channels = len(fingerprint.channels)
+    given = Given(config, channels, target.outputs, grid.value, resources.value)
+    decided = course_step(given) if config.network == "course" else planned_step(given)
+    sizes = decided.value
+    micro_batch, memory_bytes = _slices(given, sizes, machine)
+    length = choose_length(
+        config, grid.value, sizes.patch_voxels, sizes.batch_size, given.resources
     )
-    peak = memory.needed(sizes.network, sliced.value * voxels)
-    if peak > memory.limit:
-        raise _too_large(sizes.patch_size, peak, machine)
-    length = choose_length(config, grid, voxels, sizes.batch_size, resources)
-    shared = ranks_per_node(resources.threads)
-    decisions = (found, gridded, sized, sliced, shared)
+    sharing = ranks_per_node(given.resources.threads)
+    decisions = (resources, grid, decided, micro_batch, sharing)
+    recipe = make_recipe(fingerprint, grid.value.spacing)
     return Plan(
-        recipe=make_recipe(fingerprint, grid.spacing).model_copy(update={"shrink": grid.shrink}),
+        recipe=recipe.model_copy(update={"shrink": grid.value.shrink}),
         target=target,
         network=sizes.network,
         patch_size=sizes.patch_size,
         batch_size=sizes.batch_size,
-        micro_batch=sliced.value if sliced.value < sizes.batch_size else None,
+        micro_batch=micro_batch.value if micro_batch.value < sizes.batch_size else None,
         ranks=ranks,
-        precision=resources.precision,
-        threads=resources.threads,
-        ranks_per_node=shared.value,
+        precision=given.resources.precision,
+        threads=given.resources.threads,
+        ranks_per_node=sharing.value,
         epochs=length.epochs,
         steps_per_epoch=length.steps,
         validate_every=length.validate_every,
         learning_rate=config.learning_rate or BASE_RATE[sizes.network.kind],
         step_seconds=length.step_seconds,
         epoch_seconds=length.steps * length.step_seconds,
-        memory_bytes=int(peak),
+        memory_bytes=memory_bytes,
         memory_limit_bytes=machine.memory_bytes,
         measured=False,
         reasons=tuple(reason for decision in decisions for reason in decision.reasons),
@@ -109,52 +132,65 @@ def make_plan(
     )
 
 
-def _too_large(patch_size: Shape, peak: float, machine: Machine) -> MemoryShortError:
-    return MemoryShortError(
-        "--patch-size",
-        f"one patch of {sides(patch_size)} needs about {peak / 2**30:.1f} GiB of "
-        f"{machine.memory_bytes / 2**30:.1f} GiB",
-        "give a smaller one, or leave it to the plan",
-    )
-
-
-def _course_sizes(
-    config: TrainConfig,
-    target: Target,
-    channels: int,
-    grid: Grid,
-    resources: Resources,
-    memory: MemoryBudget,
-) -> Decision[Sizes]:
-    network = course_spec(channels, target.outputs, config.filters or FILTERS, config.upsampling)
+def course_step(given: Given) -> Decision[Sizes]:
+    """Network, patch and batch of the course, unless others are given or do not fit."""
+    config = given.config
+    filters = config.filters or FILTERS
+    network = course_spec(given.channels, given.outputs, filters, config.upsampling)
     size = course_size(
-        grid.shapes, config.patch_size, config.batch_size, partial(memory.holds, network)
+        given.grid.shapes,
+        config.patch_size,
+        config.batch_size,
+        lambda voxels: given.memory.holds(network, voxels),
     )
     return Decision(Sizes(network, *size.value), size.reasons)
 
 
-def _planned_sizes(
-    config: TrainConfig,
-    target: Target,
-    channels: int,
-    grid: Grid,
-    resources: Resources,
-    memory: MemoryBudget,
-) -> Decision[Sizes]:
-    def network_for(strides: Strides) -> NetworkSpec:
-        return planned_spec(channels, target.outputs, strides, config.filters, config.upsampling)
+def planned_step(given: Given) -> Decision[Sizes]:
+    """Network, patch and batch as large as memory and time allow.
 
-    first = first_batch(config.batch_size, time_is_short=resources.voxels is not None)
+    The batch is settled last: a larger patch is worth more than a second one.
+    """
+    config, resources, memory = given.config, given.resources, given.memory
+
+    def network_for(strides: Strides) -> NetworkSpec:
+        return planned_spec(
+            given.channels, given.outputs, strides, config.filters, config.upsampling
+        )
+
+    batch = first_batch(config.batch_size, time_is_short=resources.voxels is not None)
     patch = choose_patch(
-        config.patch_size, grid, first, resources.voxels_per_rank, memory, network_for
+        config.patch_size, given.grid, batch, resources.voxels_per_rank, memory, network_for
     )
-    size, network = patch.value, network_for(patch.value.strides)
-    batch = first
+    voxels, network = patch.value.voxels, network_for(patch.value.strides)
     if not config.patch_size and not config.batch_size:
         batch = choose_batch(
-            first,
-            size.voxels,
+            batch,
+            voxels,
             resources.voxels_per_rank,
-            lambda patches: memory.holds(network, patches * size.voxels),
+            lambda patches: memory.holds(network, patches * voxels),
         )
-    return Decision(Sizes(network, size.size, batch), patch.reasons)
+    return Decision(Sizes(network, patch.value.size, batch), patch.reasons)
+
+
+def _slices(given: Given, sizes: Sizes, machine: Machine) -> tuple[Decision[int], int]:
+    """Patches computed at a time, and the peak memory of that in bytes.
+
+    Raises:
+        MemoryShortError: not even one patch fits.
+    """
+    memory, voxels = given.memory, sizes.patch_voxels
+    micro_batch = choose_micro_batch(
+        sizes.batch_size,
+        given.config.recompute,
+        lambda patches: memory.holds(sizes.network, patches * voxels),
+    )
+    peak = memory.needed(sizes.network, micro_batch.value * voxels)
+    if peak > memory.limit:
+        raise MemoryShortError(
+            "--patch-size",
+            f"one patch of {sides(sizes.patch_size)} needs about {peak / 2**30:.1f} GiB of "
+            f"{machine.memory_bytes / 2**30:.1f} GiB",
+            "give a smaller one, or leave it to the plan",
+        )
+    return micro_batch, int(peak)
