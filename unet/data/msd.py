@@ -1,4 +1,4 @@
-"""dataset.json of the Medical Segmentation Decathlon → `Dataset`.
+"""Reads dataset.json of the Medical Segmentation Decathlon into a `Dataset`.
 
 Real files differ from the published format: paths start with ``./`` or ``/``, name ``.nii``
 for a ``.nii.gz``, keys are misspelt ("relase") or absent, folders hold ``._*`` files of a
@@ -45,7 +45,7 @@ def load_dataset(data_path: str | Path) -> Dataset:
     _refuse_duplicates(cases, file)
     return Dataset(
         root=root,
-        name=str(_get(content, "name") or root.name),
+        name=str(_value_of(content, "name") or root.name),
         channels=_channels(content, file),
         labels=_labels(content, file),
         cases=cases,
@@ -54,7 +54,7 @@ def load_dataset(data_path: str | Path) -> Dataset:
 
 
 def case_id(file: str | Path) -> str:
-    """File name without folder and without .nii or .nii.gz."""
+    """The id of a file's case: its name without folder and without .nii or .nii.gz."""
     name = PurePosixPath(str(file).strip().replace("\\", "/")).name
     for suffix in SUFFIXES:
         if name.lower().endswith(suffix):
@@ -66,7 +66,7 @@ def _read_json(file: Path) -> dict[str, object]:
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise DataError(str(file), "no such file", _where_else(file)) from None
+        raise DataError(str(file), "no such file", _path_hint(file)) from None
     except NotADirectoryError:
         remedy = "give the folder that holds dataset.json"
         raise DataError(str(file.parent), "is not a folder", remedy) from None
@@ -83,15 +83,15 @@ def _read_json(file: Path) -> dict[str, object]:
     return content
 
 
-def _where_else(file: Path) -> str:
-    """Looks one folder deeper: giving the parent of a task is the usual slip."""
+def _path_hint(file: Path) -> str:
+    """What to give instead: the parent of a task, given by mistake, holds it one folder deeper."""
     deeper = sorted(file.parent.glob("*/dataset.json")) if file.parent.is_dir() else []
     if deeper:
         return f"give --data_path {deeper[0].parent}"
     return "give the folder that holds dataset.json as --data_path"
 
 
-def _get(content: dict[str, object], key: str) -> object | None:
+def _value_of(content: dict[str, object], key: str) -> object | None:
     """The value of `key`, of its nnU-Net name, or of its only near misspelling."""
     synonyms = {"modality": ("channel_names", "modalities")}.get(key, ())
     for name in (key, *synonyms):
@@ -107,7 +107,7 @@ def _get(content: dict[str, object], key: str) -> object | None:
 
 def _entries(content: dict[str, object], key: str, file: Path) -> list[tuple[int, object]]:
     """The list under `key` with its indices, without the `._*` files of a Mac."""
-    value = _get(content, key)
+    value = _value_of(content, key)
     if value is None:
         return []
     if not isinstance(value, list):
@@ -123,7 +123,7 @@ def _is_mac_file(entry: object) -> bool:
 def _case(root: Path, entry: object, where: str) -> Case:
     image, label = entry, None
     if isinstance(entry, dict):
-        image, label = _get(entry, "image"), _get(entry, "label")
+        image, label = _value_of(entry, "image"), _value_of(entry, "label")
     if not isinstance(image, str) or not image.strip():
         remedy = 'write it as {"image": "./imagesTr/X.nii.gz", "label": "./labelsTr/X.nii.gz"}'
         raise DataError(where, "no image path", remedy)
@@ -144,10 +144,10 @@ def _resolve(root: Path, listed: str) -> Path:
     """
     plain = listed.strip().replace("\\", "/")
     base = root / plain.lstrip("/")
-    tries = [base, *_other_suffix(base)]
+    candidates = [base, *_other_suffix(base)]
     if plain.startswith("/"):
-        tries += [Path(plain), *_other_suffix(Path(plain))]
-    return next((path for path in tries if path.is_file()), Path(str(base)))
+        candidates += [Path(plain), *_other_suffix(Path(plain))]
+    return next((path for path in candidates if path.is_file()), Path(str(base)))
 
 
 def _other_suffix(path: Path) -> list[Path]:
@@ -169,7 +169,7 @@ def _cases_on_disk(root: Path) -> tuple[Case, ...]:
 
 
 def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
-    value = _get(content, "modality")
+    value = _value_of(content, "modality")
     where = f"{file}: modality"
     remedy = 'write it as {"0": "FLAIR", "1": "T1w"}'
     if not isinstance(value, dict) or not value:
@@ -187,7 +187,7 @@ def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
 
 
 def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
-    value = _get(content, "labels")
+    value = _value_of(content, "labels")
     where = f"{file}: labels"
     remedy = 'write it as {"0": "background", "1": "tumour"}'
     if not isinstance(value, dict):

@@ -41,7 +41,7 @@ class Plan(BaseModel):
     epoch_seconds: float
     memory_bytes: int
     memory_limit_bytes: int
-    measured: bool = Field(description="whether a probe measured time and memory")
+    measured: bool = Field(description="whether a trial step measured time and memory")
     reasons: tuple[str, ...]
     settings: dict[str, JsonValue] | None = Field(
         None, description="what the run was asked for, as far as a plan depends on it"
@@ -86,7 +86,7 @@ class StepShape(BaseModel):
 
 
 class Measured(BaseModel):
-    """What a probe found: the fastest of its steps and the process' peak RSS."""
+    """What a trial measured: the fastest of its steps, and the process' peak RSS in bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
