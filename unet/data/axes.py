@@ -9,8 +9,9 @@ T = TypeVar("T")
 
 Shape = tuple[int, int, int]  # voxels
 Spacing = tuple[float, float, float]  # mm
-Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]  # first and last + 1 voxel
-Orientation = Box  # RAS axis and direction (1 or -1) of each array axis
+Pair = tuple[int, int]
+Box = tuple[Pair, Pair, Pair]  # first voxel and the one after the last, by axis
+Orientation = tuple[Pair, Pair, Pair]  # RAS axis and direction (1 or -1) of each array axis
 
 
 def by_axis(values: Iterable[T]) -> tuple[T, T, T]:

@@ -32,7 +32,11 @@ class Region(BaseModel):
 
 
 class Target(BaseModel):
-    """The regions to segment and how the network's outputs encode them."""
+    """What the network's outputs should be: the regions to segment and how they are encoded.
+
+    `exclusive` regions share a softmax with the background; others may overlap and have a
+    sigmoid each.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
