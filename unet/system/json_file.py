@@ -37,8 +37,9 @@ def read_model(file: Path, kind: type[M], *, remedy: str) -> M | None:
         raise DataError(str(file), error.strerror or str(error), "make it readable") from None
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "content"
-        raise DataError(f"{file}: {field}", first["msg"], remedy) from None
+        field = ".".join(str(part) for part in first["loc"])
+        where = f"{file}: {field}" if field else str(file)
+        raise DataError(where, first["msg"], remedy) from None
 
 
 def write_model(file: Path, model: BaseModel, *, exclude: Set[str] = frozenset()) -> None:
