@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.data.split import Split
 from unet.network.model import build_network, portable_network

@@ -16,7 +16,9 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from unet.data.cache import Cache
-from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.preflight import (
     QUARANTINE_FILE,
     Preflight,
@@ -28,8 +30,10 @@ from unet.data.regions import Target, make_target
 from unet.data.split import Split, make_split, save_split
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
-from unet.planning.fingerprint import Fingerprint, compute_fingerprint
-from unet.planning.plan import LARGEST_SHARE, MEMORY_SHARE, Plan, make_plan
+from unet.planning.fingerprint import Fingerprint, make_fingerprint
+from unet.planning.memory import LARGEST_SHARE, MEMORY_SHARE
+from unet.planning.plan import Plan
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import DataError, MemoryShortError, UsageError
 from unet.system.machine import Machine, this_machine, weakest
@@ -191,8 +195,7 @@ def _read_all(
     if comm.rank == 0:
         save_quarantine(whole, config.output)
     whole.require(config.max_bad_cases)
-    sound = [facts.case for facts in whole.facts]
-    return compute_fingerprint(dataset, sound, channels, known=whole.facts), whole.bad_cases
+    return make_fingerprint(dataset, channels, whole.facts), whole.bad_cases
 
 
 def _read_fingerprint(

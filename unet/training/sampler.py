@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from unet.data.cache import Prepared
+from unet.data.cache_entry import PreparedCase
 
 FOREGROUND_SHARE = 0.5  # of patches centred on a labelled voxel; nnU-Net takes 1 of a batch of 2
 
@@ -31,7 +31,7 @@ def patch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
 
 
 def patch_start(
-    prepared: Prepared,
+    prepared: PreparedCase,
     patch_size: Sequence[int],
     labels: Sequence[int],
     rng: np.random.Generator,

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from unet.network.saved_model import load_bundle
 from unet.parallel.comm import Comm, Solo, open_comm
-from unet.planning.plan import Shape
+from unet.planning.plan import StepShape
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads
 from unet.training import loop as training
@@ -54,7 +54,7 @@ def trainer(comm: Comm, batch: int, normalisation: str = "instance") -> Trainer:
         supervised_levels=2,
         normalisation=normalisation,
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=tiny.PATCH,
         batch_size=batch,

@@ -4,17 +4,18 @@ import math
 from pathlib import Path
 
 import pytest
+from support.fingerprints import TARGET, same_cases
 
-from tests.unit.planning.test_plan import TARGET, fingerprint
-from unet.network.model import NetworkSpec
-from unet.planning.plan import Measured, Shape, make_plan
+from unet.planning.network import NetworkSpec
+from unet.planning.plan import Measured, StepShape
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError
 from unet.system.machine import this_machine
 from unet.training import pipeline as prepare
 from unet.training import trial_step as probe
 
-PRINTS = fingerprint((240, 240, 155))
+PRINTS = same_cases((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
 
 
@@ -61,7 +62,7 @@ def test_where_nothing_fits_the_error_names_memory_and_remedy(monkeypatch):
 
 
 def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(4, 8), strides=((2, 2, 2),)),
         patch_size=(16, 16, 16),
         batch_size=8,
@@ -78,7 +79,7 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
 
 
 def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(64, 8), strides=((2, 2, 2),)),
         patch_size=(96, 96, 96),
         batch_size=2,
