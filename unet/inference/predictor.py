@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unet.data.geometry import MIRROR_AXES
 from unet.data.preparation import prepare_image, restore
 from unet.data.regions import Target
 from unet.data.volume import Volume
@@ -22,7 +23,6 @@ from unet.network.model import NetworkSpec, build_network
 from unet.network.saved_model import Bundle
 from unet.system.cgroup import memory_available_bytes
 from unet.system.machine import Machine, this_machine
-from unet.training.augmentation import MIRROR_AXES
 
 LARGE_WINDOW = 128
 """Voxels a side up to which a network with batch norm is run whole."""
