@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import nibabel as nib
 import numpy as np
@@ -19,7 +20,6 @@ from unet.evaluation.postprocess import Postprocess, candidate_dice, model_diges
 from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
 from unet.inference.predictor import Predictor
 from unet.network.saved_model import Bundle
-from unet.report.overlay import draw_overlay
 from unet.system.errors import DataError, UnetError, UsageError
 
 TOLERANCES = (1.0, 2.0)
@@ -27,6 +27,24 @@ TOLERANCES = (1.0, 2.0)
 
 OnCase = Callable[[CaseResult, int, int], None]
 """Called with a case's result, cases done and cases in all."""
+
+
+class Draw(Protocol):
+    """Draws a case's picture; `unet.report.overlay.draw_overlay` is one."""
+
+    def __call__(
+        self,
+        path: Path,
+        volume: Volume,
+        prediction: np.ndarray,
+        truth: np.ndarray,
+        words: Sequence[str],
+        *,
+        several_labels: bool,
+        sides_known: bool,
+    ) -> None:
+        """Writes the picture of label values uint8 [X, Y, Z] over the volume to `path`."""
+        ...
 
 
 class Evaluator:
@@ -37,7 +55,7 @@ class Evaluator:
         predictor: of the model.
         settings: what to evaluate.
         folder: where results go.
-        overlays: whether to draw a picture of each case.
+        draw: draws the picture of each case; no pictures without it.
     """
 
     def __init__(
@@ -47,11 +65,11 @@ class Evaluator:
         settings: Settings,
         folder: Folder,
         *,
-        overlays: bool = True,
+        draw: Draw | None = None,
     ) -> None:
         self.dataset, self.predictor = dataset, predictor
         self.settings, self.folder = settings, folder
-        self.overlays = overlays
+        self.draw = draw
         self.target = target_for(predictor.bundle, dataset)
 
     def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
@@ -67,7 +85,7 @@ class Evaluator:
         failed: list[DataError] = []
         for done, chosen in enumerate(share, 1):
             result = self.folder.result(chosen.id, self.settings.digest)
-            undrawn = self.overlays and not self.folder.overlay(chosen.id).is_file()
+            undrawn = self.draw is not None and not self.folder.overlay(chosen.id).is_file()
             if result is None or undrawn:
                 try:
                     result = self.evaluate(self.dataset.case(chosen.id))
@@ -116,14 +134,14 @@ class Evaluator:
         maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)
         save_case(self.folder.predictions, case.id, volume, header, *maps)
-        if self.overlays:
+        if self.draw:
             words = (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}")
-            draw_overlay(
+            self.draw(
                 self.folder.overlay(case.id),
                 volume,
                 *maps,
                 words,
-                several=len(scores) > 1,
+                several_labels=len(scores) > 1,
                 sides_known=knows_sides(header),
             )
         # Last: it says that all of the case is there.

@@ -4,20 +4,17 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
-from unet.data.volume import Volume
+from unet.evaluation.agreement_colours import AMBER, BLUE, PURPLE, RED
 from unet.evaluation.folder import CaseResult, CaseUse, Folder, Settings
 from unet.evaluation.metrics import EDGE_RULES, score_region
 from unet.evaluation.postprocess import Postprocess
 from unet.evaluation.summary import Results, notes, summarise, table_text, termination_message
 from unet.report.charts import Series, line_chart, strip_chart
-from unet.report.overlay import AMBER, BLUE, PURPLE, RED, blend, draw_overlay, telling_slices
 from unet.report.report import pick_for_gallery, read_log, write_report
 
 
@@ -217,87 +214,10 @@ def test_dots_of_equal_cases_do_not_cover_each_other():
     assert len(set(places)) == 9
 
 
-class TestOverlay:
-    def test_colours_say_who_marked_a_voxel(self):
-        prediction = np.array([[0, 1, 0, 1, 2]], np.uint8)
-        truth = np.array([[0, 0, 1, 1, 1]], np.uint8)
-        colours = blend(np.zeros((1, 5)), prediction, truth)[0]
-        assert not colours[0].any()
-        for place, colour in zip(range(1, 5), (RED, BLUE, PURPLE, AMBER), strict=True):
-            tint = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-            assert np.argsort(colours[place]).tolist() == np.argsort(tint).tolist()
-            assert colours[place].any()
-
-    def test_slices_go_through_the_largest_lesion_and_the_worst_error(self):
-        truth, prediction = np.zeros((20, 20, 40), np.uint8), np.zeros((20, 20, 40), np.uint8)
-        truth[2:12, 2:12, 10] = prediction[2:12, 2:12, 10] = 1
-        prediction[:, :, 30] = 1  # larger than the lesion, and all wrong
-        slices = telling_slices(prediction, truth)
-        assert (slices.largest.plane, slices.largest.index) == ("axial", 10)
-        assert slices.worst.index == 30
-        assert [other.plane for other in slices.others] == ["coronal", "sagittal"]
-        assert all(2 <= other.index < 12 for other in slices.others)
-
-    def test_flat_volumes_have_axial_slices_only(self):
-        truth = np.zeros((20, 20, 8), np.uint8)
-        truth[5:9, 5:9, 1:7], truth[5, 5, 3] = 1, 0
-        slices = telling_slices(truth, truth, flat=True)
-        assert slices.worst is None
-        assert [other.axis for other in slices.others] == [2, 2]
-        assert len({slices.largest.index, *(other.index for other in slices.others)}) == 3
-
-    def test_empty_masks_still_have_slices(self):
-        empty = np.zeros((5, 6, 7), np.uint8)
-        for flat in (False, True):
-            slices = telling_slices(empty, empty, flat=flat)
-            assert (slices.largest.index, slices.largest.why) == (3, "nothing to see")
-
-    def test_the_page_explains_the_colours_of_the_pictures(self):
-        css = files("unet.report").joinpath("page.css").read_text()
-        for name, colour in (("red", RED), ("blue", BLUE), ("purple", PURPLE), ("amber", AMBER)):
-            assert f"--{name}:{colour};" in css
-
-    @pytest.mark.parametrize("axcodes", ["RAS", "LPS", "SAR", "PIL"])
-    def test_the_picture_is_one_whatever_the_files_axes(self, tmp_path, axcodes):
-        draw(tmp_path / "a.png", "RAS", words=("case",))
-        draw(tmp_path / "b.png", axcodes, words=("case",))
-        first, second = (picture(tmp_path / name) for name in ("a.png", "b.png"))
-        assert first.shape == second.shape
-        # Only the slice numbers in the titles differ: they are the file's own.
-        assert (first != second).any(axis=-1).mean() < 0.01
-
-    def test_right_is_on_the_left_and_the_colours_are_exact(self, tmp_path):
-        draw(tmp_path / "a.png", "LPS", words=("case", "Dice 0.5"), several=True)
-        shown = picture(tmp_path / "a.png")
-        axial = shown[: shown.shape[0] // 2, : shown.shape[1] // 3]
-        places = {}
-        for name, colour in (("red", RED), ("blue", BLUE), ("purple", PURPLE), ("amber", AMBER)):
-            tint = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-            assert (shown == tint).all(axis=-1).any(), name  # the legend
-            places[name] = np.argwhere((np.abs(axial - tint) <= 4).all(axis=-1))
-        # Missed is the patient's right, invented the left: the red is to the right.
-        assert places["blue"][:, 1].max() < places["purple"][:, 1].min()
-        assert places["purple"][:, 1].max() < places["red"][:, 1].min()
-
-
-def draw(path, axcodes, **more):
-    """A bright box whose right end was missed and beyond whose left end one was invented."""
-    image = np.full((40, 30, 20), 0.5, np.float32)
-    truth, prediction = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)
-    truth[14:30, 10:20, 6:14], prediction[8:24, 10:20, 6:14] = 1, 1
-    image[(truth + prediction) > 0] = 1
-    image[0] = 0
-    turn = nib.orientations.ornt_transform(
-        nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(axcodes)
-    )
-    turned = [nib.orientations.apply_orientation(a, turn) for a in (image, prediction, truth)]
-    affine = nib.orientations.inv_ornt_aff(turn, image.shape)
-    volume = Volume(array=turned[0][..., None], affine=affine, spacing=(1.0, 1.0, 1.0))
-    draw_overlay(path, volume, *turned[1:], **more)
-
-
-def picture(path):
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+def test_the_page_explains_the_colours_of_the_pictures():
+    css = files("unet.report").joinpath("page.css").read_text()
+    for name, colour in (("red", RED), ("blue", BLUE), ("purple", PURPLE), ("amber", AMBER)):
+        assert f"--{name}:{colour};" in css
 
 
 @pytest.mark.parametrize("count", [1, 2])
