@@ -281,7 +281,8 @@ def _how(results: Results) -> str:
     )
     rules = "".join(f"<li>{escape(rule)}</li>" for rule in EDGE_RULES)
     text = (
-        "Means over cases with 95 % percentile bootstrap intervals (10,000 resamples). "
+        "Means over cases with 95 % bootstrap intervals, bias-corrected and accelerated "
+        "(BCa, Efron 1987; 10,000 resamples). "
         "Surfaces are measured by area, as Nikolov et al. (2018) do."
     )
     return _section(
