@@ -47,7 +47,7 @@ def serve(args: argparse.Namespace) -> None:
         window = bundle.plan.patch_size
         if args.own_windows:
             window = window_size(bundle.plan.network, window, image.shape)
-        engine = predictor.backend(window)
+        engine = predictor.engine(window)
         cpu, wall = time.process_time(), time.perf_counter()
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
