@@ -65,7 +65,7 @@ def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
     from unet.data.preparation import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label
     from unet.evaluation.evaluator import channels_for, target_for
-    from unet.evaluation.folder import select_cases
+    from unet.evaluation.select_cases import select_cases
     from unet.network.saved_model import load_bundle
 
     bundle, dataset = load_bundle(args.saved_model), load_dataset(args.data_path)

@@ -153,9 +153,9 @@ def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _kept(sizes: np.ndarray, rule: str) -> np.ndarray:
     """Whether each component is kept: bool [labels]."""
-    kept = sizes > 0
+    kept: np.ndarray = sizes > 0
     if rule == LARGEST and kept.any():
-        return np.arange(len(sizes)) == sizes.argmax()
-    if rule in CANDIDATES[2:]:
-        return kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
+        kept = np.arange(len(sizes)) == sizes.argmax()
+    elif rule in CANDIDATES[2:]:
+        kept = kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
     return kept

@@ -12,8 +12,9 @@ import numpy as np
 
 from unet.evaluation.folder import CaseResult, Folder
 from unet.evaluation.intervals import Estimate
-from unet.evaluation.metrics import EDGE_RULES
-from unet.evaluation.summary import Results, notes
+from unet.evaluation.metrics import SCORING_RULES
+from unet.evaluation.notes import notes
+from unet.evaluation.summary import Results
 from unet.report.charts import Series, line_chart, strip_chart
 from unet.report.page import page
 
@@ -279,7 +280,7 @@ def _how(results: Results) -> str:
     listed = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()
     )
-    rules = "".join(f"<li>{escape(rule)}</li>" for rule in EDGE_RULES)
+    rules = "".join(f"<li>{escape(rule)}</li>" for rule in SCORING_RULES)
     text = (
         "Means over cases with 95 % bootstrap intervals, bias-corrected and accelerated "
         "(BCa, Efron 1987; 10,000 resamples). "

@@ -11,9 +11,10 @@ from unet.cli.main import main
 from unet.data.msd import load_dataset
 from unet.data.split import Split
 from unet.evaluation.evaluator import channels_for, target_for
-from unet.evaluation.folder import parse_shard, select_cases
+from unet.evaluation.folder import parse_shard
 from unet.evaluation.metrics import dice
 from unet.evaluation.postprocess import Postprocess, model_digest, save_postprocess
+from unet.evaluation.select_cases import select_cases
 from unet.network.saved_model import load_bundle, save_bundle
 from unet.system.errors import DataError, UsageError
 

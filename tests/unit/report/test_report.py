@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from unet.evaluation.agreement_colours import AMBER, BLUE, PURPLE, RED
 from unet.evaluation.folder import CaseResult, CaseUse, Folder, Settings
-from unet.evaluation.metrics import EDGE_RULES, score_region
+from unet.evaluation.metrics import SCORING_RULES, score_region
+from unet.evaluation.notes import notes
 from unet.evaluation.postprocess import Postprocess
-from unet.evaluation.summary import Results, notes, summarise, table_text, termination_message
+from unet.evaluation.summary import Results, summarise
+from unet.evaluation.table_text import table_text
+from unet.evaluation.termination_message import termination_message
 from unet.report.charts import Series, line_chart, strip_chart
 from unet.report.report import pick_for_gallery, read_log, write_report
 
@@ -120,7 +123,7 @@ def test_names_are_escaped(tmp_path):
 
 def test_the_edge_rules_are_printed(tmp_path):
     text = " ".join(read_page(tmp_path, make_results([0.5])).text)
-    for rule in EDGE_RULES:
+    for rule in SCORING_RULES:
         assert rule in text
 
 
