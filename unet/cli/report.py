@@ -17,7 +17,7 @@ from unet.evaluation.postprocess import FILE, choose, load_postprocess, save_pos
 from unet.evaluation.summary import Results
 from unet.evaluation.table_text import table_text
 from unet.evaluation.termination_message import termination_message
-from unet.report.report import write_report
+from unet.report.results_page import write_report
 from unet.system.errors import DataError, UnetError
 from unet.system.progress import write_summary
 
