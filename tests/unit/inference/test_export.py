@@ -23,9 +23,9 @@ def test_both_formats_agree_with_the_model(tmp_path, normalisation, outputs):
         )
         == 0
     )
-    told = json.loads((tmp_path / "out/export.json").read_text())
-    assert set(told["files"]) == {"onnx", "openvino"}
-    assert max(told["parity"].values()) <= 1e-3
+    exported = json.loads((tmp_path / "out/export.json").read_text())
+    assert set(exported["files"]) == {"onnx", "openvino"}
+    assert max(exported["parity"].values()) <= 1e-3
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "unet3d.onnx",
         "unet3d.xml",
