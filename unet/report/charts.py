@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -20,6 +21,14 @@ DOT = 9.0
 DOT_GAP = (DOT + 0.4) / (STRIP_WIDTH - 2 * STRIP_MARGIN)
 """Least difference of two values whose dots may share a row."""
 TEXT_SIZE = 12
+
+
+@dataclass(frozen=True)
+class CaptionedChart:
+    """A chart and the line below it."""
+
+    chart: Markup
+    caption: str
 
 
 def line_chart(

@@ -21,11 +21,11 @@ from unet.evaluation.intervals import Estimate
 from unet.evaluation.metrics import SCORING_RULES
 from unet.evaluation.notes import notes
 from unet.evaluation.summary import Results
-from unet.report.charts import strip_chart
+from unet.report.charts import CaptionedChart, strip_chart
 from unet.report.gallery import gallery
 from unet.report.score_tables import case_table, region_table
 from unet.report.tiles import make_tiles
-from unet.report.training_curves import Curve, read_log, training_curves
+from unet.report.training_curves import read_log, training_curves
 
 METHODS = (
     "Means over cases with 95 % bootstrap intervals, bias-corrected and accelerated "
@@ -89,7 +89,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _strip(ranked: Sequence[CaseResult], mean: Estimate) -> Curve:
+def _strip(ranked: Sequence[CaseResult], mean: Estimate) -> CaptionedChart:
     """All cases by their Dice."""
     interval = None
     caption = "Each dot is a case."
@@ -98,7 +98,7 @@ def _strip(ranked: Sequence[CaseResult], mean: Estimate) -> Curve:
         caption = "Each dot is a case; the line is the mean, the band its 95 % interval."
     title = f"Dice of {len(ranked)} cases from 0 to 1, mean {mean.mean:.3f}"
     points = [(case.case, case.dice) for case in ranked]
-    return Curve(strip_chart(title, points, mean.mean, interval), caption)
+    return CaptionedChart(strip_chart(title, points, mean.mean, interval), caption)
 
 
 def _facts(results: Results) -> dict[str, str]:

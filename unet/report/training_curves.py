@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from unet.evaluation.folder import Folder
-from unet.report.charts import line_chart
+from unet.report.charts import CaptionedChart, line_chart
 from unet.report.inline_svg import Ink
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A chart and the line below it."""
-
-    chart: Markup
-    caption: str
-
-
-def training_curves(epochs: list[dict[str, float]]) -> list[Curve]:
+def training_curves(epochs: list[dict[str, float]]) -> list[CaptionedChart]:
     """Loss and validation Dice by epoch; a figure with fewer than two epochs has no curve."""
     curves = []
     for key, name, ink, unit_y in (
@@ -32,7 +21,7 @@ def training_curves(epochs: list[dict[str, float]]) -> list[Curve]:
         points = [(e["epoch"], e[key]) for e in epochs if key in e and math.isfinite(e[key])]
         if len(points) > 1:
             caption = f"{name} by epoch: {points[-1][1]:.3f} at the end"
-            curves.append(Curve(line_chart(caption, points, ink, unit_y=unit_y), caption))
+            curves.append(CaptionedChart(line_chart(caption, points, ink, unit_y=unit_y), caption))
     return curves
 
 
