@@ -14,10 +14,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from unet.data.geometry import MIRROR_AXES
 from unet.training.sampler import cut
-
-MIRROR_AXES = (0,)
-"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
+from unet.evaluation.agreement_colours import blend
 from unet.evaluation.metrics import dice
 from unet.inference.sliding_window import sliding_window
 from unet.network.model import build_network
 from unet.network.saved_model import strip_supervision
 from unet.parallel.comm import Comm
-from unet.report.overlay import blend
 from unet.training.pipeline import Prepared
 from unet.training.step import Trainer
 
