@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
+from unet_operator.api.labels import labels_of
 from unet_operator.api.resource import Training
 from unet_operator.api.schema import API_VERSION, KIND
 from unet_operator.api.spec import Resources
@@ -36,17 +37,21 @@ class Context:
 
     def labels(self, role: str, attempt: int) -> dict[str, str]:
         """Labels of the training's pods of that role and attempt (or round)."""
-        return names.labels(self.name, self.training.meta.uid, role, attempt)
+        return labels_of(self.name, self.training.meta.uid, role, attempt)
 
     @property
     def run_folder(self) -> str:
         """Path of the run folder in a pod."""
-        return names.run_folder(self.name, self.training.meta.uid)
+        return pod_paths.run_folder(self.name, self.training.meta.uid)
+
+    def evaluation_folder(self, round_: int) -> str:
+        """Path of a round's predictions and report in a pod."""
+        return pod_paths.evaluation_folder(self.name, self.training.meta.uid, round_)
 
     @property
     def data_path(self) -> str:
         """Path of the task's folder in a pod."""
-        return f"{names.DATA}/{self.training.spec.dataset.task}"
+        return f"{pod_paths.DATA}/{self.training.spec.dataset.task}"
 
     @property
     def output_claim(self) -> str:
@@ -71,7 +76,7 @@ def meta(training: Training, name: str, role: str, attempt: int | None = None) -
     return {
         "name": name,
         "namespace": training.meta.namespace,
-        "labels": names.labels(training.name, training.meta.uid, role, attempt),
+        "labels": labels_of(training.name, training.meta.uid, role, attempt),
         "ownerReferences": [owner(training)],
     }
 

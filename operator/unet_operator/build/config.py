@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
 from unet_operator.build.common import Context, Manifest, meta
 
 SUFFIXES = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)}
@@ -42,7 +42,7 @@ def launch_arguments(context: Context, attempt: int, replicas: int) -> list[str]
     genv = [f"--genv={name}={value}" for name, value in rank_environment(context, replicas).items()]
     return [
         "--hostfile",
-        f"{names.CONFIG}/hostfile",
+        f"{pod_paths.CONFIG}/hostfile",
         "--ranks",
         str(replicas * slots),
         "--ppn",

@@ -20,11 +20,6 @@ RETRIES = 4
 REPORT_RESOURCES = Resources(requests={"cpu": "100m", "memory": "512Mi"}, limits={"memory": "2Gi"})
 
 
-def folder(context: Context, round_: int) -> str:
-    """Where a round's predictions and report go, as a path in a pod."""
-    return f"{context.run_folder}/evaluation-{round_}"
-
-
 def evaluate(context: Context, round_: int) -> Manifest:
     """The shards' Job.  On a volume of one node there is one shard."""
     training = context.training
@@ -37,7 +32,7 @@ def evaluate(context: Context, round_: int) -> Manifest:
         "--saved_model",
         context.run_folder,
         "--output",
-        folder(context, round_),
+        context.evaluation_folder(round_),
         "--cases",
         "validation",
         "--shard",
@@ -63,7 +58,7 @@ def report(context: Context, round_: int) -> Manifest:
     """The report's Job."""
     training = context.training
     data, output = storage.data(context), storage.output(context)
-    args = ["report", "--output", folder(context, round_)]
+    args = ["report", "--output", context.evaluation_folder(round_)]
     box = container(context, "report", args, REPORT_RESOURCES, [data[1], output[1]])
     return job(
         meta(training, names.report(context.name, round_), "report", round_),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
 from unet_operator.api.spec import Resources
 from unet_operator.build import ssh, storage
 from unet_operator.build.common import (
@@ -30,7 +30,7 @@ def launcher(context: Context, attempt: int, replicas: int) -> Manifest:
     }
     mounts: list[Manifest] = [
         keys[1],
-        {"name": "config", "mountPath": names.CONFIG, "readOnly": True},
+        {"name": "config", "mountPath": pod_paths.CONFIG, "readOnly": True},
     ]
     wanted: Resources = training.spec.launcher.resources
     rendezvous = container(
@@ -39,7 +39,7 @@ def launcher(context: Context, attempt: int, replicas: int) -> Manifest:
         [
             "rendezvous",
             "--hostfile",
-            f"{names.CONFIG}/hostfile",
+            f"{pod_paths.CONFIG}/hostfile",
             "--data",
             context.data_path,
             "--output",

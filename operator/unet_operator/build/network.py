@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
+from unet_operator.api.labels import LABEL_ROLE, selector_of
 from unet_operator.api.resource import Training
 from unet_operator.build.common import Manifest, meta
 
@@ -16,8 +17,8 @@ def service(training: Training) -> Manifest:
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
-            "selector": {**_mine(training), names.LABEL_ROLE: "worker"},
-            "ports": [{"name": "ssh", "port": names.SSH_PORT, "targetPort": "ssh"}],
+            "selector": {**_mine(training), LABEL_ROLE: "worker"},
+            "ports": [{"name": "ssh", "port": pod_paths.SSH_PORT, "targetPort": "ssh"}],
         },
     }
 
@@ -37,9 +38,7 @@ def network_policy(training: Training) -> Manifest:
         "spec": {
             "podSelector": {
                 "matchLabels": _mine(training),
-                "matchExpressions": [
-                    {"key": names.LABEL_ROLE, "operator": "NotIn", "values": ["stage"]}
-                ],
+                "matchExpressions": [{"key": LABEL_ROLE, "operator": "NotIn", "values": ["stage"]}],
             },
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": peers}],
@@ -49,4 +48,4 @@ def network_policy(training: Training) -> Manifest:
 
 
 def _mine(training: Training) -> dict[str, str]:
-    return names.selector(training.name, training.meta.uid)
+    return selector_of(training.name, training.meta.uid)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
 from unet_operator.api.resource import Training
 from unet_operator.build.common import Manifest, meta
 
@@ -29,7 +29,7 @@ def secret(training: Training, attempt: int) -> Manifest:
     """The immutable Secret of an attempt, with fresh Ed25519 keys at every call."""
     client_private, client_public = _pair()
     host_private, host_public = _pair()
-    pattern = f"[*.{names.service(training.name)}]:{names.SSH_PORT}"
+    pattern = f"[*.{names.service(training.name)}]:{pod_paths.SSH_PORT}"
     files = {
         "id_ed25519": client_private,
         "known_hosts": f"{pattern} {host_public}\n",
@@ -58,7 +58,7 @@ def volume(training: Training, attempt: int, keys: tuple[str, ...]) -> tuple[Man
                 "defaultMode": 0o440,
             },
         },
-        {"name": "ssh", "mountPath": names.SSH, "readOnly": True},
+        {"name": "ssh", "mountPath": pod_paths.SSH, "readOnly": True},
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
+from unet_operator.api.labels import labels_of
 from unet_operator.api.resource import Training
 from unet_operator.build.common import Context, Manifest, owner
 
@@ -10,7 +11,7 @@ from unet_operator.build.common import Context, Manifest, owner
 def data(context: Context, *, writable: bool = False) -> tuple[Manifest, Manifest]:
     """(volume, mount) of the data set."""
     wanted = context.training.spec.dataset.volume
-    mount: Manifest = {"name": "data", "mountPath": names.DATA, "readOnly": not writable}
+    mount: Manifest = {"name": "data", "mountPath": pod_paths.DATA, "readOnly": not writable}
     if wanted.sub_path:
         mount["subPath"] = wanted.sub_path
     return _claim("data", wanted.claim_name), mount
@@ -23,7 +24,7 @@ def output(context: Context) -> tuple[Manifest, Manifest]:
     """
     same = context.output_claim == context.training.spec.dataset.volume.claim_name
     name = "data" if same else "output"
-    return _claim(name, context.output_claim), {"name": name, "mountPath": names.OUTPUT}
+    return _claim(name, context.output_claim), {"name": name, "mountPath": pod_paths.OUTPUT}
 
 
 def shared_memory(slots: int) -> tuple[Manifest, Manifest]:
@@ -47,7 +48,7 @@ def claim(training: Training) -> Manifest | None:
     metadata: Manifest = {
         "name": names.output_claim(training.name),
         "namespace": training.meta.namespace,
-        "labels": names.labels(training.name, training.meta.uid, "output"),
+        "labels": labels_of(training.name, training.meta.uid, "output"),
     }
     if not training.spec.output.retain:
         metadata["ownerReferences"] = [owner(training)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
 from unet_operator.build import ssh, storage
 from unet_operator.build.common import (
     FAIL_AT_ONCE,
@@ -35,7 +35,7 @@ def workers(context: Context, attempt: int, replicas: int, *, gang: bool) -> Man
         mounts,
         {"UNET_GRACE_SECONDS": str(GRACE_SECONDS - 20)},
     )
-    box["ports"] = [{"name": "ssh", "containerPort": names.SSH_PORT}]
+    box["ports"] = [{"name": "ssh", "containerPort": pod_paths.SSH_PORT}]
     box["readinessProbe"] = {"tcpSocket": {"port": "ssh"}, "periodSeconds": 5}
     extra: Manifest = {"subdomain": names.service(context.name)}
     if spec.affinity is not None:

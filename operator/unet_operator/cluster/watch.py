@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable
 
-from unet_operator.api import names
+from unet_operator.api.labels import SELECTOR
 from unet_operator.cluster.client import ApiError, Cluster, Kind
 from unet_operator.observe.objects import Body
 from unet_operator.observe.store import Key, Store, version
@@ -68,7 +68,7 @@ class Watch:
         uids: set[str] = set()
         at = "0"
         async for page, at in self._cluster.pages(  # noqa: B007 - the last version is wanted
-            self._kind, self._namespace, labelSelector=names.SELECTOR
+            self._kind, self._namespace, labelSelector=SELECTOR
         ):
             for body in page:
                 uids.add(body["metadata"]["uid"])
@@ -81,7 +81,7 @@ class Watch:
         seconds = random.randint(SHORTEST_WATCH, LONGEST_WATCH)
         begun = time.monotonic()
         async for type_, body in self._cluster.watch(
-            self._kind, self._namespace, self._at, seconds, labelSelector=names.SELECTOR
+            self._kind, self._namespace, self._at, seconds, labelSelector=SELECTOR
         ):
             if type_ == "DELETED":
                 self._take(self._store.drop, body)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from unet_operator.api import names
 from unet_operator.api.resource import Training
 from unet_operator.api.status import LOST, UNCOUNTED, Logs, TrainingProgress
+from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import (
     Cause,
     finished_at,
@@ -25,8 +26,6 @@ from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.retry import conclude
 from unet_operator.observe.objects import Job, Observed, Pod
 
-READ_LOG = 15.0
-"""Seconds between two looks at the launcher's log."""
 SETTLE = timedelta(seconds=6)
 """How long a launcher's unexplained end waits for news of the worker that caused it."""
 LET_CHECKPOINT = timedelta(seconds=130)
@@ -110,7 +109,7 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
             conclude(draft, training, _recorded(draft) or gone)
         else:
             draft.do(CreateWorkers(status.attempt, status.replicas, status.gang == "PodGroup"))
-            draft.wake(READ_LOG)
+            draft.wake(LOOK_SECONDS)
         return True
     draft.set(workers=f"{sum(p.ready for p in workers)}/{worker.completions}")
     if _lost(draft, training, workers, worker, launcher):
@@ -125,7 +124,7 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
     if not status.holds("WorkersReady"):
         _wait_for_answers(draft, seen, workers, worker, launcher, pod)
     else:
-        draft.wake(READ_LOG)
+        draft.wake(LOOK_SECONDS)
     return True
 
 
@@ -199,15 +198,15 @@ def _wait_for_nodes(
     placed = sum(p.scheduled for p in workers)
     if placed >= worker.completions:
         draft.do(CreateLauncher(draft.status.attempt, worker.completions))
-        draft.wake(READ_LOG)
+        draft.wake(LOOK_SECONDS)
         return
     found = trouble(seen, workers, worker, draft.now)
     if found is None:
-        draft.wake(READ_LOG)
+        draft.wake(LOOK_SECONDS)
         return
     draft.condition("WorkersReady", False, found.reason, found.message, event="Warning")
     draft.say(found.message)
-    draft.wake(READ_LOG)
+    draft.wake(LOOK_SECONDS)
     least = training.spec.workers.min_replicas or worker.completions
     since = draft.status.condition("WorkersReady").last_transition_time
     born = max(filter(None, (worker.created, since)))
@@ -245,7 +244,7 @@ def _wait_for_answers(
             event="Normal",
         )
         draft.say("training")
-        draft.wake(READ_LOG)
+        draft.wake(LOOK_SECONDS)
         return
     pods = (*workers, *((pod,) if pod else ()))
     found = trouble(seen, workers, worker, draft.now) or trouble(
@@ -257,7 +256,7 @@ def _wait_for_answers(
     else:
         draft.condition("WorkersReady", False, "WaitingForWorkers", "waiting for their answers")
         draft.say("waiting for every worker's answer")
-    draft.wake(READ_LOG)
+    draft.wake(LOOK_SECONDS)
 
 
 def _trained(draft: Draft, training: Training, seen: Observed, pod: Pod | None) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api import names, pod_paths
 from unet_operator.api.resource import Training
 from unet_operator.api.status import EvaluationResult, Logs
+from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import shard_failure
 from unet_operator.failure.waiting import trouble
 from unet_operator.lifecycle.actions import CreateEvaluate, CreateReport
 from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.retry import fail
 from unet_operator.observe.objects import Observed
-
-LOOK_AGAIN = 15.0
 
 
 def step(draft: Draft, training: Training, seen: Observed) -> bool:
@@ -31,7 +30,7 @@ def step(draft: Draft, training: Training, seen: Observed) -> bool:
     elif shards.complete:
         draft.do(CreateReport(round_))
         draft.say("writing the report")
-        draft.wake(LOOK_AGAIN)
+        draft.wake(LOOK_SECONDS)
     elif shards.failed:
         _fail(draft, seen, "evaluate", round_, shards.failed)
     else:
@@ -44,7 +43,7 @@ def step(draft: Draft, training: Training, seen: Observed) -> bool:
         else:
             draft.condition("Evaluated", False, "Evaluating", f"evaluation {round_} is under way")
             draft.say("evaluating the validation cases")
-        draft.wake(LOOK_AGAIN)
+        draft.wake(LOOK_SECONDS)
     return True
 
 
@@ -54,7 +53,7 @@ def _begin(draft: Draft, training: Training, round_: int) -> None:
     results = f"job/{names.report(training.name, round_)}"
     draft.set(logs=logs.model_copy(update={"results": results}))
     draft.say("evaluating the validation cases")
-    draft.wake(LOOK_AGAIN)
+    draft.wake(LOOK_SECONDS)
 
 
 def _report(draft: Draft, training: Training, seen: Observed, round_: int) -> None:
@@ -67,12 +66,12 @@ def _report(draft: Draft, training: Training, seen: Observed, round_: int) -> No
         if found is not None:
             draft.condition("Evaluated", False, found.reason, found.message, event="Warning")
             draft.say(found.message)
-        draft.wake(LOOK_AGAIN)
+        draft.wake(LOOK_SECONDS)
         return
     ends = [pod.exits["report"] for pod in seen.of("report", round_) if "report" in pod.exits]
     said = next((end.message for end in ends if end.code == 0), None)
-    folder = f"{names.run_folder(training.name, training.meta.uid)}/evaluation-{round_}"
-    folder = folder.removeprefix(f"{names.OUTPUT}/")
+    folder = pod_paths.evaluation_folder(training.name, training.meta.uid, round_)
+    folder = folder.removeprefix(f"{pod_paths.OUTPUT}/")
     if said is None or said.mean_dice is None:
         message = f"evaluated; its score could not be read here: see {folder}/report.html"
         draft.set(evaluation=EvaluationResult(round=round_, report=f"{folder}/report.html"))

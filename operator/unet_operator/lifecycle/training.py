@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from unet_operator.api import names
 from unet_operator.api.resource import Training
+from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import shard_failure
 from unet_operator.failure.waiting import trouble
 from unet_operator.lifecycle import evaluate as evaluating
@@ -27,9 +28,6 @@ from unet_operator.lifecycle.attempt import attempt_step, ended_for_good, stop_a
 from unet_operator.lifecycle.draft import Draft, terminal
 from unet_operator.lifecycle.retry import fail
 from unet_operator.observe.objects import Job, Observed
-
-LOOK_AGAIN = 15.0
-"""Seconds between looks at what no watch reports: claims, the launcher's log."""
 
 
 def decide(training: Training, seen: Observed, now: datetime, *, has_image: bool) -> Decision:
@@ -73,7 +71,7 @@ def _after_the_end(draft: Draft, training: Training, seen: Observed) -> bool:
             if not job.deleting:
                 draft.do(DeleteJob(job.name, job.uid))
     elif not kept and _stop_everything(draft, seen):
-        draft.wake(LOOK_AGAIN)
+        draft.wake(LOOK_SECONDS)
     ttl, end = policy.ttl_seconds_after_finished, draft.status.completion_time
     if ttl is not None and end is not None:
         if draft.now >= end + timedelta(seconds=ttl):
@@ -107,7 +105,7 @@ def _suspend(draft: Draft, training: Training, seen: Observed) -> bool:
             return False
         if _stop_everything(draft, seen):
             draft.say("stopping: waiting for the checkpoint and the pods to end")
-            draft.wake(LOOK_AGAIN)
+            draft.wake(LOOK_SECONDS)
         else:
             draft.condition(
                 "Suspended", True, "Suspended", "runPolicy.suspend is true", event="Normal"
@@ -181,7 +179,7 @@ def _accept(draft: Draft, training: Training, seen: Observed, *, has_image: bool
     if found is not None:
         draft.condition("Accepted", False, found.reason, found.message, event="Warning")
         draft.say(found.message)
-        draft.wake(LOOK_AGAIN)
+        draft.wake(LOOK_SECONDS)
         return True
     if draft.condition("Accepted", True, "Accepted", "the spec and its claims are in order"):
         draft.say("the spec and its claims are in order")
@@ -232,5 +230,5 @@ def _stage(draft: Draft, training: Training, seen: Observed) -> bool:
     else:
         draft.condition("DataReady", False, "Staging", "fetching the data set")
         draft.say("fetching the data set")
-    draft.wake(LOOK_AGAIN)
+    draft.wake(LOOK_SECONDS)
     return True

@@ -7,7 +7,7 @@ attempt, so they are brought up to date by server-side apply, once known to be o
 
 from __future__ import annotations
 
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_NAME
 from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
 from unet_operator.build.common import Context, Manifest
 from unet_operator.build.workers import workers
@@ -159,7 +159,7 @@ class Actor:
             if found is None:
                 raise _vanished(CLAIMS, name) from error
             labels = found["metadata"].get("labels", {})
-            if labels.get(names.LABEL_NAME) != context.name:
+            if labels.get(LABEL_NAME) != context.name:
                 raise Refused(
                     "NameTaken",
                     f"PersistentVolumeClaim {name} exists and was not made for this training; "

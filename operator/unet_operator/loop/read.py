@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from unet_operator.api.resource import Training
+from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.cluster.client import CLAIMS, EVENTS, POD_GROUPS, ApiError, Cluster
 from unet_operator.lifecycle.accept import output_claim
 from unet_operator.lifecycle.draft import terminal
@@ -22,7 +23,7 @@ from unet_operator.observe.store import Key, Store
 
 log = logging.getLogger(__name__)
 
-PERIOD = timedelta(seconds=15)
+PERIOD = timedelta(seconds=LOOK_SECONDS)
 GANG_PERIOD = timedelta(minutes=10)
 """How long an answer to "is there a PodGroup API" holds: a cluster may be upgraded."""
 PATIENCE = timedelta(seconds=4)

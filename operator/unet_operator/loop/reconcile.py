@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from unet_operator.api.resource import InvalidSpec, metadata, parse
 from unet_operator.api.resource import status as read_status
+from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.build.common import Context
 from unet_operator.cluster.client import EVENTS, TRAININGS, ApiError, Cluster
 from unet_operator.lifecycle.accept import one_node
@@ -29,7 +30,7 @@ from unet_operator.observe.store import Key, Store
 
 log = logging.getLogger(__name__)
 
-PROGRESS_PERIOD = timedelta(seconds=15)
+PROGRESS_PERIOD = timedelta(seconds=LOOK_SECONDS)
 """How often progress alone is worth a write."""
 _PROGRESS = ("training", "dice", "workers", "message")
 

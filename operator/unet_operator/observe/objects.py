@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_ATTEMPT, LABEL_NAME, LABEL_ROLE, LABEL_UID
 from unet_operator.observe.progress import LogReading, Termination, termination
 
 OVERDUE = timedelta(seconds=6)
@@ -158,9 +158,9 @@ def pod(body: Body) -> Pod:
         name=meta["name"],
         uid=meta["uid"],
         namespace=meta["namespace"],
-        training=labels.get(names.LABEL_NAME, ""),
-        training_uid=labels.get(names.LABEL_UID, ""),
-        role=labels.get(names.LABEL_ROLE, ""),
+        training=labels.get(LABEL_NAME, ""),
+        training_uid=labels.get(LABEL_UID, ""),
+        role=labels.get(LABEL_ROLE, ""),
         attempt=_number(labels),
         index=_whole(index),
         phase=phase,
@@ -188,9 +188,9 @@ def job(body: Body) -> Job:
         name=meta["name"],
         uid=meta["uid"],
         namespace=meta["namespace"],
-        training=labels.get(names.LABEL_NAME, ""),
+        training=labels.get(LABEL_NAME, ""),
         owner_uid=owner.get("uid", ""),
-        role=labels.get(names.LABEL_ROLE, ""),
+        role=labels.get(LABEL_ROLE, ""),
         attempt=_number(labels),
         completions=spec.get("completions", 1),
         suspended=bool(spec.get("suspend")),
@@ -212,12 +212,12 @@ def claim(name: str, body: Body | None) -> Claim:
         modes=tuple(body.get("spec", {}).get("accessModes", ())),
         phase=body.get("status", {}).get("phase", ""),
         deleting="deletionTimestamp" in body["metadata"],
-        training=body["metadata"].get("labels", {}).get(names.LABEL_NAME, ""),
+        training=body["metadata"].get("labels", {}).get(LABEL_NAME, ""),
     )
 
 
 def _number(labels: Mapping[str, str]) -> int:
-    return _whole(labels.get(names.LABEL_ATTEMPT)) or 0
+    return _whole(labels.get(LABEL_ATTEMPT)) or 0
 
 
 def _whole(text: str | None) -> int | None:

@@ -15,6 +15,8 @@ from unet_operator.observe.objects import Claim, Exit, Job, Observed, Pod
 from unet_operator.observe.progress import LogReading, Termination
 
 NAME, NAMESPACE, UID = "brain", "clinic", "1b6ef580-7fb9-4fe8-a680-3ee57bd6ea30"
+OTHER_UID = "99999999-7fb9-4fe8-a680-3ee57bd6ea30"
+"""Of a namesake that was deleted before."""
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 SPEC: dict[str, object] = {

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 from support.operator.making import NAME, NAMESPACE, UID, training
 from unet_operator.api import names
+from unet_operator.api.labels import LABEL_MANAGED, LABEL_NAME, LABEL_ROLE, MANAGED_BY, labels_of
 from unet_operator.api.status import Reduced, Status
 from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
 from unet_operator.build.common import Context
@@ -78,8 +79,8 @@ class TestEveryJob:
     def test_its_pods_are_found_by_our_selector(self, job):
         labels = job["spec"]["template"]["metadata"]["labels"]
         assert labels == job["metadata"]["labels"]
-        assert labels[names.LABEL_MANAGED] == names.MANAGED_BY
-        assert labels[names.LABEL_NAME] == NAME
+        assert labels[LABEL_MANAGED] == MANAGED_BY
+        assert labels[LABEL_NAME] == NAME
 
     def test_has_no_way_out_of_its_container(self, job):
         spec = pod_spec(job)
@@ -309,7 +310,7 @@ def test_on_a_volume_of_one_node_the_launcher_joins_the_worker_and_there_is_one_
     subject = context(one_node=True, workers={"replicas": 1}, evaluation={"parallelism": 4})
     terms = pod_spec(launcher.launcher(subject, 1, 1))["affinity"]["podAffinity"]
     (term,) = terms["requiredDuringSchedulingIgnoredDuringExecution"]
-    assert term["labelSelector"]["matchLabels"][names.LABEL_ROLE] == "worker"
+    assert term["labelSelector"]["matchLabels"][LABEL_ROLE] == "worker"
     assert evaluate.evaluate(subject, 1)["spec"]["completions"] == 1
 
 
@@ -346,7 +347,7 @@ def test_the_wall_lets_in_the_training_and_out_to_dns_only():
     spec = network.network_policy(training())["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     (ingress,) = spec["ingress"]
-    assert ingress["from"][0]["podSelector"]["matchLabels"][names.LABEL_NAME] == NAME
+    assert ingress["from"][0]["podSelector"]["matchLabels"][LABEL_NAME] == NAME
     peers, dns = spec["egress"]
     assert peers["to"] == ingress["from"]
     assert {port["port"] for port in dns["ports"]} == {53}
@@ -403,17 +404,17 @@ def matches(selector, labels):
 
 def test_the_service_names_this_training_s_workers_and_no_others():
     selector = network.service(training())["spec"]["selector"]
-    assert matches(selector, names.labels(NAME, UID, "worker", 7))
-    assert not matches(selector, names.labels(NAME, UID, "launcher", 7))
-    assert not matches(selector, names.labels(NAME, OTHER, "worker", 7)), "a deleted namesake's"
-    assert not matches(selector, names.labels("other", UID, "worker", 7))
+    assert matches(selector, labels_of(NAME, UID, "worker", 7))
+    assert not matches(selector, labels_of(NAME, UID, "launcher", 7))
+    assert not matches(selector, labels_of(NAME, OTHER, "worker", 7)), "a deleted namesake's"
+    assert not matches(selector, labels_of("other", UID, "worker", 7))
 
 
 def test_the_wall_stands_around_every_pod_but_the_one_that_fetches_the_data():
     spec = network.network_policy(training())["spec"]["podSelector"]
     (rule,) = spec["matchExpressions"]
     for role in ("worker", "launcher", "evaluate", "report", "stage"):
-        labels = names.labels(NAME, UID, role, 1)
+        labels = labels_of(NAME, UID, role, 1)
         inside = matches(spec["matchLabels"], labels) and labels[rule["key"]] not in rule["values"]
         assert inside is (role != "stage")
 
@@ -456,7 +457,7 @@ def test_where_pods_may_run_is_said_to_every_pod_and_affinity_to_workers():
             2000,
             2000,
         )
-        is_worker = job["metadata"]["labels"][names.LABEL_ROLE] == "worker"
+        is_worker = job["metadata"]["labels"][LABEL_ROLE] == "worker"
         assert spec.get("affinity") == (affinity if is_worker else None)
 
 
@@ -567,7 +568,7 @@ def test_a_claim_to_create_asks_for_what_the_spec_says():
         "resources": {"requests": {"storage": "5Gi"}},
         "storageClassName": "cfs",
     }
-    assert made["metadata"]["labels"][names.LABEL_NAME] == NAME
+    assert made["metadata"]["labels"][LABEL_NAME] == NAME
     plain = storage.claim(training(output={"claimName": None, "volumeClaimTemplate": {"size": 1}}))
     assert "storageClassName" not in plain["spec"], (
         "the cluster's default is another thing than none"

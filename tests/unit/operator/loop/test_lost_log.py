@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from support.operator import making
-from unet_operator.api import names
+from unet_operator.api.labels import labels_of
 from unet_operator.cluster.client import ApiError
 from unet_operator.loop.read import Looker
 from unet_operator.observe.store import Store
@@ -29,7 +29,7 @@ class SilentNode:
 
 
 def launcher() -> dict:
-    labels = names.labels(making.NAME, making.UID, "launcher", 1)
+    labels = labels_of(making.NAME, making.UID, "launcher", 1)
     ended = {"name": "rendezvous", "state": {"terminated": {"exitCode": 0}}}
     running = {"name": "launch", "state": {"running": {}}}
     return {

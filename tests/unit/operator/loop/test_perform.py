@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from support.operator.api_server import ApiServer, hang_up, refuse, serving
 from support.operator.making import NAME, NAMESPACE, UID, training
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_NAME
 from unet_operator.build.common import Context
 from unet_operator.cluster.client import ApiError
 from unet_operator.lifecycle.actions import (
@@ -360,7 +360,7 @@ def test_a_refused_object_stops_the_rest():
 def test_a_claim_that_was_made_for_another_is_refused():
     async def scenario(stage):
         claim = foreign("brain-output")
-        claim["metadata"]["labels"] = {names.LABEL_NAME: "other"}
+        claim["metadata"]["labels"] = {LABEL_NAME: "other"}
         await stage.server.put("persistentvolumeclaims", claim)
         await stage.do(CreateOutputClaim())
 
