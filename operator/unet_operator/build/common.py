@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unet_operator.api import names, pod_paths
+from unet_operator.api import pod_paths
 from unet_operator.api.labels import labels_of
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.schema import API_VERSION, KIND
-from unet_operator.api.spec import Resources
+from unet_operator.api.spec.pod_parts import Resources
 
 Manifest = dict[str, object]
 """An object as the API server takes it."""
@@ -25,7 +25,7 @@ TOLERATION_SECONDS = 30
 class Context:
     """A training with what its pods need to know beyond the spec."""
 
-    training: Training
+    training: UNetTraining
     image: str
     one_node: bool = False
     """Whether a claim can be mounted on one node only."""
@@ -53,13 +53,8 @@ class Context:
         """Path of the task's folder in a pod."""
         return f"{pod_paths.DATA}/{self.training.spec.dataset.task}"
 
-    @property
-    def output_claim(self) -> str:
-        """The claim that takes the output."""
-        return self.training.spec.output.claim_name or names.output_claim(self.name)
 
-
-def owner(training: Training) -> Manifest:
+def owner(training: UNetTraining) -> Manifest:
     """The reference that lets garbage collection remove a child with its training."""
     return {
         "apiVersion": API_VERSION,
@@ -71,7 +66,7 @@ def owner(training: Training) -> Manifest:
     }
 
 
-def meta(training: Training, name: str, role: str, attempt: int | None = None) -> Manifest:
+def meta(training: UNetTraining, name: str, role: str, attempt: int | None = None) -> Manifest:
     """Metadata of a child."""
     return {
         "name": name,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.build.common import Manifest, meta
 
 API = "scheduling.k8s.io/v1beta1"
 
 
-def pod_group(training: Training, attempt: int, replicas: int) -> Manifest:
+def pod_group(training: UNetTraining, attempt: int, replicas: int) -> Manifest:
     """The workers only: a launcher counted in would wait for workers that wait for it."""
     return {
         "apiVersion": API,

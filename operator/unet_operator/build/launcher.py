@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unet_operator.api import names, pod_paths
-from unet_operator.api.spec import Resources
+from unet_operator.api.spec.pod_parts import Resources
 from unet_operator.build import ssh, storage
 from unet_operator.build.common import (
     FAIL_AT_ONCE,

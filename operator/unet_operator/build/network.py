@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from unet_operator.api import names, pod_paths
 from unet_operator.api.labels import LABEL_ROLE, selector_of
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.build.common import Manifest, meta
 
 
-def service(training: Training) -> Manifest:
+def service(training: UNetTraining) -> Manifest:
     """The headless Service: a worker's name resolves before it is ready."""
     return {
         "apiVersion": "v1",
@@ -23,7 +23,7 @@ def service(training: Training) -> Manifest:
     }
 
 
-def network_policy(training: Training) -> Manifest:
+def network_policy(training: UNetTraining) -> Manifest:
     """Pods of the training talk to each other and to DNS, to nobody else.
 
     All ports, since ranks and Hydra's proxies choose theirs.  Staging pods are left out:
@@ -47,5 +47,5 @@ def network_policy(training: Training) -> Manifest:
     }
 
 
-def _mine(training: Training) -> dict[str, str]:
+def _mine(training: UNetTraining) -> dict[str, str]:
     return selector_of(training.name, training.meta.uid)

@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from unet_operator.api import names, pod_paths
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.build.common import Manifest, meta
 
 LAUNCHER_KEYS = ("id_ed25519", "known_hosts")
 WORKER_KEYS = ("ssh_host_ed25519_key", "authorized_keys")
 
 
-def secret(training: Training, attempt: int) -> Manifest:
+def secret(training: UNetTraining, attempt: int) -> Manifest:
     """The immutable Secret of an attempt, with fresh Ed25519 keys at every call."""
     client_private, client_public = _pair()
     host_private, host_public = _pair()
@@ -47,7 +47,9 @@ def secret(training: Training, attempt: int) -> Manifest:
     }
 
 
-def volume(training: Training, attempt: int, keys: tuple[str, ...]) -> tuple[Manifest, Manifest]:
+def volume(
+    training: UNetTraining, attempt: int, keys: tuple[str, ...]
+) -> tuple[Manifest, Manifest]:
     """(volume, mount) of the part of the Secret that a role may see."""
     return (
         {

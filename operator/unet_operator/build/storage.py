@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unet_operator.api import names, pod_paths
 from unet_operator.api.labels import labels_of
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.build.common import Context, Manifest, owner
 
 
@@ -22,9 +22,12 @@ def output(context: Context) -> tuple[Manifest, Manifest]:
 
     One claim for data and output is one volume: not every kubelet mounts a claim twice.
     """
-    same = context.output_claim == context.training.spec.dataset.volume.claim_name
+    same = context.training.output_claim == context.training.spec.dataset.volume.claim_name
     name = "data" if same else "output"
-    return _claim(name, context.output_claim), {"name": name, "mountPath": pod_paths.OUTPUT}
+    return _claim(name, context.training.output_claim), {
+        "name": name,
+        "mountPath": pod_paths.OUTPUT,
+    }
 
 
 def shared_memory(slots: int) -> tuple[Manifest, Manifest]:
@@ -37,7 +40,7 @@ def shared_memory(slots: int) -> tuple[Manifest, Manifest]:
     return volume, {"name": "shm", "mountPath": "/dev/shm"}
 
 
-def claim(training: Training) -> Manifest | None:
+def claim(training: UNetTraining) -> Manifest | None:
     """The claim of output.volumeClaimTemplate.
 
     It has no owner unless retain is false: losing predictions is not forgiven.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.observe.objects import Claim, Observed
 
 READ = {"ReadWriteMany", "ReadOnlyMany"}
@@ -21,12 +21,7 @@ class Refusal:
     message: str
 
 
-def output_claim(training: Training) -> str:
-    """Name of the claim that takes the output."""
-    return training.spec.output.claim_name or names.output_claim(training.name)
-
-
-def refusal(training: Training, seen: Observed, *, has_image: bool) -> Refusal | None:
+def refusal(training: UNetTraining, seen: Observed, *, has_image: bool) -> Refusal | None:
     """The first thing that keeps the training from starting, if any."""
     if not has_image:
         return Refusal(
@@ -45,7 +40,7 @@ def refusal(training: Training, seen: Observed, *, has_image: bool) -> Refusal |
     ) or _output(training, seen)
 
 
-def _output(training: Training, seen: Observed) -> Refusal | None:
+def _output(training: UNetTraining, seen: Observed) -> Refusal | None:
     spec = training.spec
     workers = spec.workers.replicas
     template = spec.output.volume_claim_template
@@ -114,11 +109,11 @@ def _claim(
     return None
 
 
-def one_node(training: Training, seen: Observed) -> bool:
+def one_node(training: UNetTraining, seen: Observed) -> bool:
     """Whether some claim can be mounted on one node only, so that every pod must share it."""
     template = training.spec.output.volume_claim_template
     if template is not None and template.access_mode not in WRITTEN:
         return True
-    wanted = ((training.spec.dataset.volume.claim_name, READ), (output_claim(training), WRITTEN))
+    wanted = ((training.spec.dataset.volume.claim_name, READ), (training.output_claim, WRITTEN))
     found = [(seen.claims[name], shared) for name, shared in wanted if name in seen.claims]
     return any(c.exists and not set(c.modes) & shared for c, shared in found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import LOST, UNCOUNTED, Logs, TrainingProgress
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import (
@@ -36,7 +36,7 @@ WAIT_FOR_ROOM = timedelta(seconds=120)
 """How long workers may wait for a node before a smaller attempt is tried."""
 
 
-def attempt_step(draft: Draft, training: Training, seen: Observed) -> bool:
+def attempt_step(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Brings the present attempt one step on; False once the network is trained."""
     if draft.status.holds("Trained"):
         _release_workers(draft, training, seen)
@@ -50,7 +50,7 @@ def attempt_step(draft: Draft, training: Training, seen: Observed) -> bool:
     return _run(draft, training, seen)
 
 
-def _begin(draft: Draft, training: Training, attempt: int, seen: Observed) -> None:
+def _begin(draft: Draft, training: UNetTraining, attempt: int, seen: Observed) -> None:
     """Writes the attempt's number; its children follow with the next look."""
     policy = training.spec.run_policy
     draft.set(
@@ -68,7 +68,7 @@ def _begin(draft: Draft, training: Training, attempt: int, seen: Observed) -> No
     draft.wake(0)
 
 
-def _restart(draft: Draft, training: Training, seen: Observed) -> None:
+def _restart(draft: Draft, training: UNetTraining, seen: Observed) -> None:
     """Waits until the pods of the last attempt have ended and the back-off is over."""
     attempt, due = draft.status.attempt, draft.status.next_attempt_time
     stop_attempt(draft, seen, attempt)
@@ -86,7 +86,7 @@ def _restart(draft: Draft, training: Training, seen: Observed) -> None:
         _begin(draft, training, attempt + 1, seen)
 
 
-def _run(draft: Draft, training: Training, seen: Observed) -> bool:
+def _run(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     status, name = draft.status, training.name
     worker = seen.jobs.get(names.worker(name, status.attempt))
     launcher = seen.jobs.get(names.launcher(name, status.attempt))
@@ -130,7 +130,7 @@ def _run(draft: Draft, training: Training, seen: Observed) -> bool:
 
 def _launcher_failed(
     draft: Draft,
-    training: Training,
+    training: UNetTraining,
     workers: tuple[Pod, ...],
     pod: Pod | None,
     launcher: Job,
@@ -151,7 +151,7 @@ def _launcher_failed(
 
 def _lost(
     draft: Draft,
-    training: Training,
+    training: UNetTraining,
     workers: tuple[Pod, ...],
     worker: Job,
     launcher: Job | None,
@@ -192,7 +192,7 @@ def _recorded(draft: Draft) -> Cause | None:
 
 
 def _wait_for_nodes(
-    draft: Draft, training: Training, seen: Observed, workers: tuple[Pod, ...], worker: Job
+    draft: Draft, training: UNetTraining, seen: Observed, workers: tuple[Pod, ...], worker: Job
 ) -> None:
     """The launcher starts once every worker has a node: until then it would only wait."""
     placed = sum(p.scheduled for p in workers)
@@ -259,7 +259,7 @@ def _wait_for_answers(
     draft.wake(LOOK_SECONDS)
 
 
-def _trained(draft: Draft, training: Training, seen: Observed, pod: Pod | None) -> None:
+def _trained(draft: Draft, training: UNetTraining, seen: Observed, pod: Pod | None) -> None:
     end = pod.exits.get("launch") if pod else None
     known = (draft.status.training or TrainingProgress()).model_dump()
     if end is not None:
@@ -281,7 +281,7 @@ def _trained(draft: Draft, training: Training, seen: Observed, pod: Pod | None) 
     _release_workers(draft, training, seen)
 
 
-def _release_workers(draft: Draft, training: Training, seen: Observed) -> None:
+def _release_workers(draft: Draft, training: UNetTraining, seen: Observed) -> None:
     if training.spec.run_policy.clean_pod_policy != "None":
         stop_attempt(draft, seen, draft.status.attempt)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unet_operator.api import names, pod_paths
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import EvaluationResult, Logs
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import shard_failure
@@ -14,7 +14,7 @@ from unet_operator.lifecycle.retry import fail
 from unet_operator.observe.objects import Observed
 
 
-def step(draft: Draft, training: Training, seen: Observed) -> bool:
+def step(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Brings the evaluation one step on; completes the training at its end."""
     if not training.spec.evaluation.enabled:
         _complete(draft, "Trained", "trained; evaluation.enabled is false")
@@ -47,7 +47,7 @@ def step(draft: Draft, training: Training, seen: Observed) -> bool:
     return True
 
 
-def _begin(draft: Draft, training: Training, round_: int) -> None:
+def _begin(draft: Draft, training: UNetTraining, round_: int) -> None:
     draft.condition("Evaluated", False, "Evaluating", f"evaluation {round_} is under way")
     logs = draft.status.logs or Logs()
     results = f"job/{names.report(training.name, round_)}"
@@ -56,7 +56,7 @@ def _begin(draft: Draft, training: Training, round_: int) -> None:
     draft.wake(LOOK_SECONDS)
 
 
-def _report(draft: Draft, training: Training, seen: Observed, round_: int) -> None:
+def _report(draft: Draft, training: UNetTraining, seen: Observed, round_: int) -> None:
     job = seen.jobs[names.report(training.name, round_)]
     if job.failed:
         _fail(draft, seen, "report", round_, job.failed)
@@ -112,7 +112,7 @@ def _complete(draft: Draft, reason: str, message: str) -> None:
     draft.say(message)
 
 
-def wanted_again(training: Training) -> bool:
+def wanted_again(training: UNetTraining) -> bool:
     """Whether a trained network that has been evaluated is to be so once more."""
     asked, status = training.spec.evaluation, training.status
     if not (asked.enabled and status.holds("Trained")):
@@ -123,7 +123,7 @@ def wanted_again(training: Training) -> bool:
     return asked.round > done
 
 
-def reopen(draft: Draft, training: Training) -> None:
+def reopen(draft: Draft, training: UNetTraining) -> None:
     """Lifts the terminal conditions for a requested evaluation, the one thing that may."""
     round_ = training.spec.evaluation.round
     for kind in ("Complete", "Failed"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import ConditionType, Status
 from unet_operator.lifecycle.actions import STAGE_OF, Action, Decision
 from unet_operator.lifecycle.draft import Draft
@@ -14,7 +14,7 @@ AGAIN = 30.0
 
 
 def told(
-    training: Training,
+    training: UNetTraining,
     decision: Decision,
     action: Action,
     reason: str,

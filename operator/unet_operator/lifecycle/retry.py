@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import Reduced
 from unet_operator.failure.ended import Cause
 from unet_operator.lifecycle.draft import Draft
@@ -20,7 +20,7 @@ def backoff(attempt: int) -> float:
     return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** (min(attempt, 16) - 1)))
 
 
-def conclude(draft: Draft, training: Training, cause: Cause) -> None:
+def conclude(draft: Draft, training: UNetTraining, cause: Cause) -> None:
     """Ends the present attempt for `cause`: sets Failed, or the time of the next attempt."""
     status = draft.status
     if cause.final:
@@ -70,7 +70,7 @@ def fail(draft: Draft, reason: str, message: str) -> None:
     draft.say(message)
 
 
-def reduced(draft: Draft, training: Training) -> Reduced | None:
+def reduced(draft: Draft, training: UNetTraining) -> Reduced | None:
     """Half the batch, then half the patch, each once; None when both were tried."""
     status, asked = draft.status, training.spec.training
     before = status.reduced or Reduced()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.failure.ended import shard_failure
 from unet_operator.failure.waiting import trouble
@@ -30,7 +30,7 @@ from unet_operator.lifecycle.retry import fail
 from unet_operator.observe.objects import Job, Observed
 
 
-def decide(training: Training, seen: Observed, now: datetime, *, has_image: bool) -> Decision:
+def decide(training: UNetTraining, seen: Observed, now: datetime, *, has_image: bool) -> Decision:
     """Decides about one training.
 
     Args:
@@ -57,7 +57,7 @@ def decide(training: Training, seen: Observed, now: datetime, *, has_image: bool
     return draft.finish()
 
 
-def _after_the_end(draft: Draft, training: Training, seen: Observed) -> bool:
+def _after_the_end(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Releases what still runs, waits for the time to live; reopens for a new evaluation."""
     if not terminal(draft.status):
         return False
@@ -81,7 +81,7 @@ def _after_the_end(draft: Draft, training: Training, seen: Observed) -> bool:
     return True
 
 
-def _deadline(draft: Draft, training: Training) -> bool:
+def _deadline(draft: Draft, training: UNetTraining) -> bool:
     limit, start = training.spec.run_policy.active_deadline_seconds, draft.status.start_time
     if limit is None or start is None or draft.status.holds("Suspended"):
         return False
@@ -98,7 +98,7 @@ def _deadline(draft: Draft, training: Training) -> bool:
     return True
 
 
-def _suspend(draft: Draft, training: Training, seen: Observed) -> bool:
+def _suspend(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Stops everything while asked to; on release lets a new attempt follow the old one."""
     if training.spec.run_policy.suspend:
         if _trained_meanwhile(draft, seen, training):
@@ -134,7 +134,7 @@ def _suspend(draft: Draft, training: Training, seen: Observed) -> bool:
     return False
 
 
-def _trained_meanwhile(draft: Draft, seen: Observed, training: Training) -> bool:
+def _trained_meanwhile(draft: Draft, seen: Observed, training: UNetTraining) -> bool:
     job = seen.jobs.get(names.launcher(training.name, draft.status.attempt))
     return job is not None and job.complete and not draft.status.holds("Trained")
 
@@ -169,7 +169,7 @@ def _stop_everything(draft: Draft, seen: Observed) -> bool:
     return running
 
 
-def _accept(draft: Draft, training: Training, seen: Observed, *, has_image: bool) -> bool:
+def _accept(draft: Draft, training: UNetTraining, seen: Observed, *, has_image: bool) -> bool:
     """Before an attempt: is there an image, are the claims there and fit?"""
     if not _between_attempts(draft):
         if not draft.status.holds("Accepted"):
@@ -197,12 +197,12 @@ def _between_attempts(draft: Draft) -> bool:
     return draft.status.attempt == 0 or draft.status.next_attempt_time is not None
 
 
-def _missing_output(training: Training, seen: Observed) -> bool:
+def _missing_output(training: UNetTraining, seen: Observed) -> bool:
     claim = seen.claims.get(names.output_claim(training.name))
     return claim is None or not claim.exists
 
 
-def _stage(draft: Draft, training: Training, seen: Observed) -> bool:
+def _stage(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Fetches the data set when there is a source; else its presence is the ranks' to check."""
     if draft.status.holds("DataReady"):
         return False

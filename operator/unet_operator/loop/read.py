@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.cluster.client import CLAIMS, EVENTS, POD_GROUPS, ApiError, Cluster
-from unet_operator.lifecycle.accept import output_claim
 from unet_operator.lifecycle.draft import terminal
 from unet_operator.lifecycle.evaluate import wanted_again
 from unet_operator.observe.objects import Claim, Job, Observed, Pod, claim
@@ -56,7 +55,7 @@ class Looker:
         """Drops what is remembered of a training that is gone."""
         self._memory.pop(key, None)
 
-    async def look(self, training: Training) -> Observed:
+    async def look(self, training: UNetTraining) -> Observed:
         """All that decisions about the training hang on."""
         key = (training.meta.namespace, training.name)
         memory = self._memory.setdefault(key, _Memory())
@@ -77,15 +76,17 @@ class Looker:
             gang_available=waiting and await self._gang_available(training),
         )
 
-    async def _claims(self, training: Training) -> dict[str, Claim]:
-        wanted = {training.spec.dataset.volume.claim_name, output_claim(training)}
+    async def _claims(self, training: UNetTraining) -> dict[str, Claim]:
+        wanted = {training.spec.dataset.volume.claim_name, training.output_claim}
         namespace = training.meta.namespace
         return {
             name: claim(name, await self._cluster.get(CLAIMS, namespace, name))
             for name in sorted(wanted)
         }
 
-    async def _log(self, training: Training, pods: tuple[Pod, ...], memory: _Memory) -> LogReading:
+    async def _log(
+        self, training: UNetTraining, pods: tuple[Pod, ...], memory: _Memory
+    ) -> LogReading:
         """The launcher's latest words: every 15 s while it runs, once more at its end."""
         status = training.status
         pod = next((p for p in pods if p.role == "launcher" and p.attempt == status.attempt), None)
@@ -118,7 +119,7 @@ class Looker:
 
     async def _warnings(
         self,
-        training: Training,
+        training: UNetTraining,
         jobs: dict[str, Job],
         pods: tuple[Pod, ...],
         memory: _Memory,
@@ -152,7 +153,7 @@ class Looker:
         )
         return " ".join(last.get("message", "").split())[:600] if last else ""
 
-    async def _gang_available(self, training: Training) -> bool:
+    async def _gang_available(self, training: UNetTraining) -> bool:
         if training.spec.run_policy.gang == "none":
             return False
         now = self._now()

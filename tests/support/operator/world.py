@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import Plan
 from unet_operator.lifecycle import refused
 from unet_operator.lifecycle.actions import (
@@ -41,7 +41,7 @@ CREATES = (CreateStage, CreateWorkers, CreateLauncher, CreateEvaluate, CreateRep
 class World:
     """Jobs, pods, claims, a clock, and one training."""
 
-    def __init__(self, subject: Training) -> None:
+    def __init__(self, subject: UNetTraining) -> None:
         self.training = subject
         self.now: datetime = NOW
         self.jobs: dict[str, Job] = {}

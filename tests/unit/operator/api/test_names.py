@@ -8,7 +8,8 @@ from itertools import combinations
 import pytest
 from support.operator.making import NAME, OTHER_UID, UID
 from unet_operator.api import names
-from unet_operator.api.spec import Evaluation, Workers
+from unet_operator.api.spec.evaluation import Evaluation
+from unet_operator.api.spec.workers import Workers
 
 LONGEST = "a" * names.MAX_NAME
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.operator.making import NAME, claims, seen, training
-from unet_operator.lifecycle.accept import one_node, output_claim, refusal
+from unet_operator.lifecycle.accept import one_node, refusal
 from unet_operator.observe.objects import Claim
 
 RWX, RWO, ROX, RWOP = "ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteOncePod"
@@ -122,11 +122,6 @@ def test_without_any_image_nothing_else_is_looked_at():
     found = refusal(training(), seen(claims={}), has_image=False)
     assert found.reason == "NoImage"
     assert "training.image" in found.message
-
-
-def test_the_output_s_claim_is_the_user_s_or_the_one_to_create():
-    assert output_claim(training()) == "results"
-    assert output_claim(training(output=template())) == MADE
 
 
 @pytest.mark.parametrize(
