@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from unet_operator.api import names
 from unet_operator.api.metadata import Metadata
+from unet_operator.api.migration import migrated
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import Status
 
@@ -47,7 +48,7 @@ def metadata(body: Mapping[str, object]) -> Metadata:
 def status(body: Mapping[str, object]) -> Status:
     """The status; an empty one if what is there cannot be read."""
     try:
-        return Status.model_validate(body.get("status") or {})
+        return migrated(Status.model_validate(body.get("status") or {}))
     except ValidationError:
         return Status()
 

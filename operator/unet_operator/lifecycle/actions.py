@@ -87,7 +87,7 @@ Action = (
     | DeleteTraining
 )
 
-STAGE_OF: dict[type, ConditionType] = {
+CONDITION_OF: dict[type, ConditionType] = {
     CreateOutputClaim: "Accepted",
     CreateStage: "DataReady",
     CreateWorkers: "WorkersReady",

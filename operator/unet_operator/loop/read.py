@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from unet_operator.api.resource import UNetTraining
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.cluster.client import CLAIMS, EVENTS, POD_GROUPS, ApiError, Cluster
-from unet_operator.lifecycle.draft import terminal
-from unet_operator.lifecycle.evaluate import wanted_again
+from unet_operator.lifecycle.phase import terminal
+from unet_operator.lifecycle.reevaluate import wanted_again
 from unet_operator.observe.objects import Claim, Job, Observed, Pod, claim
 from unet_operator.observe.progress import LogReading, read_log
 from unet_operator.observe.store import Key, Store

@@ -14,11 +14,13 @@ from unet_operator.api.resource import InvalidSpec, metadata, parse
 from unet_operator.api.resource import status as read_status
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.build.common import Context
+from unet_operator.build.one_node import one_node
 from unet_operator.cluster.client import EVENTS, TRAININGS, ApiError, Cluster
-from unet_operator.lifecycle.accept import one_node
+from unet_operator.failure.obstacle import Obstacle
 from unet_operator.lifecycle.actions import Action, Decision
-from unet_operator.lifecycle.draft import Draft, terminal
-from unet_operator.lifecycle.refused import told
+from unet_operator.lifecycle.draft import Draft
+from unet_operator.lifecycle.phase import terminal
+from unet_operator.lifecycle.refused_object import with_refusal
 from unet_operator.lifecycle.training import decide
 from unet_operator.loop.events import event_manifest
 from unet_operator.loop.merge import Json, merge_patch
@@ -71,7 +73,8 @@ class Reconciler:
         refused = await self._act(context, decision.actions)
         if refused is not None:
             action, fault = refused
-            decision = told(training, decision, action, fault.reason, fault.message, self._now())
+            refusal = Obstacle(fault.reason, fault.message)
+            decision = with_refusal(training, decision, action, refusal, self._now())
         return await self._write(key, body, decision)
 
     async def _act(

@@ -18,7 +18,7 @@ from unet_operator.api.crd import definition, structural
 from unet_operator.api.schema import Model, Quantity
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import ConditionType, Phase, Status
-from unet_operator.lifecycle.draft import phase
+from unet_operator.lifecycle.phase import phase
 
 ROOT = Path(__file__).resolve().parents[4]
 VERSION = definition()["spec"]["versions"][0]

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from support.operator.making import claims, spec, training
 from support.operator.world import World
-from unet_operator.lifecycle.draft import phase, terminal
+from unet_operator.lifecycle.phase import phase, terminal
 from unet_operator.observe.objects import Claim
 
 CODES = st.sampled_from([0, 1, 2, 10, 11, 12, 13, 14, 134, 137, 143, 255])

@@ -21,9 +21,10 @@ from support.operator.making import (
     two_workers,
 )
 from unet_operator.api.status import Plan, TrainingProgress
+from unet_operator.failure.backoff import delay_after
+from unet_operator.failure.no_room import WAIT_FOR_ROOM
 from unet_operator.lifecycle.actions import CreateWorkers, SuspendJob
-from unet_operator.lifecycle.attempt import LET_CHECKPOINT, LET_NOTICE, SETTLE, WAIT_FOR_ROOM
-from unet_operator.lifecycle.retry import backoff
+from unet_operator.lifecycle.attempt_end import LET_CHECKPOINT, LET_NOTICE, SETTLE
 
 LAUNCHER_FAILED = job("launcher", failed="pod failed", active=0)
 SETTLED = after(SETTLE.total_seconds() + 1)
@@ -433,7 +434,7 @@ def test_without_a_smaller_size_it_waits_for_room():
 
 
 def test_the_wait_doubles_up_to_five_minutes():
-    waits = [backoff(attempt) for attempt in range(1, 12)]
+    waits = [delay_after(attempt) for attempt in range(1, 12)]
     assert waits[:4] == [5, 10, 20, 40]
     assert waits == sorted(waits)
     assert waits[-1] == 300

@@ -8,7 +8,7 @@ import pytest
 from support.operator.making import NAME, after, claims, decided, spec, training
 from support.operator.world import World
 from unet_operator.lifecycle.actions import DeleteJob, DeleteTraining, SuspendJob
-from unet_operator.lifecycle.draft import terminal
+from unet_operator.lifecycle.phase import terminal
 from unet_operator.observe.objects import Claim
 
 STAGED = {"source": {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}}

@@ -18,7 +18,7 @@ from support.operator.making import (
     training,
     two_workers,
 )
-from unet_operator.lifecycle import refused
+from unet_operator.failure.obstacle import Obstacle
 from unet_operator.lifecycle.actions import (
     CreateEvaluate,
     CreateLauncher,
@@ -26,16 +26,18 @@ from unet_operator.lifecycle.actions import (
     CreateStage,
     CreateWorkers,
 )
+from unet_operator.lifecycle.refused_object import RETRY_SECONDS, with_refusal
 
 STAGED = {"dataset": {"source": {"https": {"url": "https://example.org/t", "sha256": "a" * 64}}}}
 MADE = {"output": {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}}
 
 
-def told(subject, decision, action, seconds=0.0):
+NO_ROOM = Obstacle("QuotaExceeded", "no room; raise it")
+
+
+def told(subject, decision, action, seconds=0.0, refusal=NO_ROOM):
     """What is written when that action is refused."""
-    return refused.told(
-        subject, decision, action, "QuotaExceeded", "no room; raise it", after(seconds)
-    )
+    return with_refusal(subject, decision, action, refusal, after(seconds))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_it_is_told_in_the_condition_that_it_holds_up(action, kind):
     assert (condition.status, condition.reason) == ("False", "QuotaExceeded")
     assert condition.message == found.status.message == "no room; raise it"
     assert [(e.type, e.reason) for e in found.events] == [("Warning", "QuotaExceeded")]
-    assert found.wake == refused.AGAIN
+    assert found.wake == RETRY_SECONDS
     assert found.actions == ()
 
 
@@ -82,7 +84,7 @@ def test_another_reason_is_told_anew():
     action = CreateWorkers(1, 2, False)
     subject = advanced(subject, told(subject, decided(subject, seen()), action))
     decision = decided(subject, seen(), after(30))
-    other = refused.told(subject, decision, action, "Forbidden", "not allowed", after(30))
+    other = told(subject, decision, action, 30, Obstacle("Forbidden", "not allowed"))
     assert [e.reason for e in other.events] == ["Forbidden"]
 
 
@@ -134,13 +136,11 @@ def test_once_it_is_let_through_the_condition_follows():
 
 def test_a_long_refusal_is_cut_to_what_a_condition_takes():
     subject = starting()
-    found = refused.told(
+    found = told(
         subject,
         decided(subject, seen()),
         CreateWorkers(1, 2, False),
-        "Rejected",
-        "x" * 5000,
-        after(0),
+        refusal=Obstacle("Rejected", "x" * 5000),
     )
     assert len(found.status.message) == 1024
     assert len(found.status.condition("WorkersReady").message) == 1024

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from support.operator.making import NOW, job, pod, seen
-from unet_operator.failure.waiting import trouble
+from unet_operator.failure.pods_not_running import why_not_running
 
 JOB = job("worker")
 PENDING = {"phase": "Pending", "ready": False, "running": frozenset()}
@@ -14,8 +14,8 @@ NOWHERE = {**PENDING, "scheduled": False}
 
 
 def found(*pods, warnings=None, of=JOB, now=NOW):
-    """The trouble with those pods."""
-    return trouble(seen(*pods, warnings=warnings or {}), pods, of, now)
+    """What keeps those pods from running."""
+    return why_not_running(seen(*pods, warnings=warnings or {}), pods, of, now)
 
 
 def test_pods_that_run_are_no_trouble():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.operator.making import NAME, claims, seen, training
-from unet_operator.lifecycle.accept import one_node, refusal
+from unet_operator.build.one_node import one_node
+from unet_operator.failure.no_image import no_image
+from unet_operator.failure.unfit_claim import unfit_claim
 from unet_operator.observe.objects import Claim
 
 RWX, RWO, ROX, RWOP = "ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteOncePod"
@@ -20,7 +22,7 @@ def template(**fields: object) -> dict:
 def refused(*others: Claim, **changes: dict):
     """The refusal of a training; its claims are in order but for `others`."""
     there = {**claims(), **{claim.name: claim for claim in others}}
-    return refusal(training(**changes), seen(claims=there), has_image=True)
+    return unfit_claim(training(**changes), seen(claims=there))
 
 
 def msd(*modes: str, **fields: object) -> Claim:
@@ -119,7 +121,7 @@ def test_a_made_claim_that_no_longer_serves_all_workers_is_refused():
 
 
 def test_without_any_image_nothing_else_is_looked_at():
-    found = refusal(training(), seen(claims={}), has_image=False)
+    found = no_image()
     assert found.reason == "NoImage"
     assert "training.image" in found.message
 
