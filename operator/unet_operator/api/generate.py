@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from unet_operator.api.crd import Json, definition
+from unet_operator.api.crd import Node, definition, mapping, openapi_schema
 
 _HEAD = """# Reference of fields
 
@@ -30,43 +30,42 @@ def crd() -> str:
 
 def reference() -> str:
     """Spec and status as Markdown tables."""
-    version = definition()["spec"]["versions"][0]
-    root = version["schema"]["openAPIV3Schema"]["properties"]
+    root = mapping(openapi_schema()["properties"])
     parts = [_HEAD]
     for part in ("spec", "status"):
         parts.append(f"## {part}\n\n| field | type | what |\n|---|---|---|\n")
-        parts.extend(
-            f"| `{path}` | {kind} | {text} |\n" for path, kind, text in _rows(root[part], part)
-        )
+        rows = _rows(mapping(root[part]), part)
+        parts.extend(f"| `{path}` | {kind} | {text} |\n" for path, kind, text in rows)
         parts.append("\n")
     return "".join(parts).rstrip() + "\n"
 
 
-def _rows(node: Json, path: str) -> Iterator[tuple[str, str, str]]:
-    required = set(node.get("required", ()))
-    for name, child in node.get("properties", {}).items():
+def _rows(node: Node, path: str) -> Iterator[tuple[str, str, str]]:
+    required = node.get("required")
+    for name, value in mapping(node.get("properties")).items():
+        child = mapping(value)
         here = f"{path}.{name}"
         text = str(child["description"]).replace("|", "\\|")
-        mark = "*required* " if name in required else ""
+        mark = "*required* " if isinstance(required, list) and name in required else ""
         yield here, mark + _kind(child), text + _choices(child)
         yield from _rows(child, here)
         if "items" in child:
-            yield from _rows(child["items"], f"{here}[]")
+            yield from _rows(mapping(child["items"]), f"{here}[]")
 
 
-def _kind(node: Json) -> str:
+def _kind(node: Node) -> str:
     if "x-kubernetes-int-or-string" in node:
         return "integer or string"
     if node["type"] == "array":
-        return f"list of {_kind(node['items'])}"
+        return f"list of {_kind(mapping(node['items']))}"
     if "additionalProperties" in node:
-        return f"map of {_kind(node['additionalProperties'])}"
+        return f"map of {_kind(mapping(node['additionalProperties']))}"
     return str(node["type"])
 
 
-def _choices(node: Json) -> str:
-    options = node.get("enum") or node.get("items", {}).get("enum")
-    parts = [f" One of {', '.join(map(str, options))}."] if options else []
+def _choices(node: Node) -> str:
+    options = node.get("enum") or mapping(node.get("items")).get("enum")
+    parts = [f" One of {', '.join(map(str, options))}."] if isinstance(options, list) else []
     if "minimum" in node or "maximum" in node:
         low, high = node.get("minimum"), node.get("maximum")
         above = "above" if node.get("exclusiveMinimum") else "at least"

@@ -32,7 +32,6 @@ class CreateLauncher:
     """Create the launcher's Job of an attempt."""
 
     attempt: int
-    replicas: int
 
 
 @dataclass(frozen=True)

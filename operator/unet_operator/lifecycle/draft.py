@@ -46,7 +46,7 @@ class Draft:
     def condition(
         self,
         kind: ConditionType,
-        value: bool | None,
+        value: bool,
         reason: str,
         message: str = "",
         event: Literal["Normal", "Warning"] | None = None,
@@ -56,17 +56,16 @@ class Draft:
         Returns:
             Whether they did.
         """
-        text: Literal["True", "False", "Unknown"] = (
-            "Unknown" if value is None else "True" if value else "False"
-        )
+        text: Literal["True", "False"] = "True" if value else "False"
         old = self.status.condition(kind)
-        same = old is not None and old.status == text
-        changed = not same or old.reason != reason
+        since, changed = self.now, True
+        if old is not None and old.status == text:
+            since, changed = old.last_transition_time, old.reason != reason
         new = Condition(
             type=kind,
             status=text,
             observed_generation=self.generation,
-            last_transition_time=old.last_transition_time if same else self.now,
+            last_transition_time=since,
             reason=reason,
             message=message[:1024],
         )

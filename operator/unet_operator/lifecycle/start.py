@@ -26,7 +26,7 @@ def wait_for_nodes(
     placed = sum(pod.scheduled for pod in workers)
     draft.wake(LOOK_SECONDS)
     if placed >= workers_job.completions:
-        draft.do(CreateLauncher(draft.status.attempt, workers_job.completions))
+        draft.do(CreateLauncher(draft.status.attempt))
         return
     obstacle = why_not_running(seen, workers, workers_job, draft.now)
     if obstacle is not None:

@@ -8,9 +8,19 @@ attempt, so they are brought up to date by server-side apply, once known to be o
 from __future__ import annotations
 
 from unet_operator.api.labels import LABEL_NAME
-from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
-from unet_operator.build.common import Context, Manifest
-from unet_operator.build.workers import workers
+from unet_operator.api.manifest import Manifest
+from unet_operator.build.config_map import config_map
+from unet_operator.build.context import Context
+from unet_operator.build.evaluation_job import evaluation_job
+from unet_operator.build.launcher_job import launcher_job
+from unet_operator.build.network_policy import network_policy
+from unet_operator.build.output_claim import output_claim
+from unet_operator.build.pod_group import pod_group
+from unet_operator.build.report_job import report_job
+from unet_operator.build.service import service
+from unet_operator.build.ssh_secret import ssh_secret
+from unet_operator.build.staging_job import staging_job
+from unet_operator.build.workers_job import workers_job
 from unet_operator.cluster.client import (
     CLAIMS,
     CONFIG_MAPS,
@@ -64,14 +74,14 @@ class Actor:
         match action:
             case CreateWorkers():
                 await self._create_workers(context, action)
-            case CreateLauncher(attempt, replicas):
-                await self._job(context, launcher.launcher(context, attempt, replicas))
+            case CreateLauncher(attempt):
+                await self._job(context, launcher_job(context, attempt))
             case CreateStage():
-                await self._job(context, stage.stage(context))
+                await self._job(context, staging_job(context))
             case CreateEvaluate(round_):
-                await self._job(context, evaluate.evaluate(context, round_))
+                await self._job(context, evaluation_job(context, round_))
             case CreateReport(round_):
-                await self._job(context, evaluate.report(context, round_))
+                await self._job(context, report_job(context, round_))
             case CreateOutputClaim():
                 await self._output_claim(context)
             case SuspendJob():
@@ -85,14 +95,14 @@ class Actor:
     async def _create_workers(self, context: Context, action: CreateWorkers) -> None:
         training = context.training
         attempt, replicas = action.attempt, action.replicas
-        await self._keep(context, SERVICES, network.service(training))
-        await self._keep(context, NETWORK_POLICIES, network.network_policy(training))
+        await self._keep(context, SERVICES, service(training))
+        await self._keep(context, NETWORK_POLICIES, network_policy(training))
         # The Secret may not be read back; its name carries the training's uid instead.
-        await self._once(context, SECRETS, ssh.secret(training, attempt), check=False)
-        await self._once(context, CONFIG_MAPS, config.config_map(context, attempt, replicas))
+        await self._once(context, SECRETS, ssh_secret(training, attempt), check=False)
+        await self._once(context, CONFIG_MAPS, config_map(context, attempt, replicas))
         if action.gang:
-            await self._once(context, POD_GROUPS, gang.pod_group(training, attempt, replicas))
-        await self._job(context, workers(context, attempt, replicas, gang=action.gang))
+            await self._once(context, POD_GROUPS, pod_group(training, attempt, replicas))
+        await self._job(context, workers_job(context, attempt, replicas, gang=action.gang))
 
     async def _job(self, context: Context, body: Manifest) -> None:
         self._store.put("jobs", await self._once(context, JOBS, body))
@@ -146,7 +156,7 @@ class Actor:
         return found
 
     async def _output_claim(self, context: Context) -> None:
-        body = storage.claim(context.training)
+        body = output_claim(context.training)
         if body is None:
             return
         namespace, name = context.training.meta.namespace, body["metadata"]["name"]

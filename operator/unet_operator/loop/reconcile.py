@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from unet_operator.api.resource import InvalidSpec, metadata, parse
 from unet_operator.api.resource import status as read_status
 from unet_operator.api.timing import LOOK_SECONDS
-from unet_operator.build.common import Context
+from unet_operator.build.context import Context
 from unet_operator.build.one_node import one_node
 from unet_operator.cluster.client import EVENTS, TRAININGS, ApiError, Cluster
 from unet_operator.failure.obstacle import Obstacle

@@ -114,7 +114,7 @@ class World:
                 self._add(job("worker", number, completions=replicas, created=self.now))
                 for index in range(replicas):
                     self._pod(self._pending("worker", number, index))
-            case CreateLauncher(number, _):
+            case CreateLauncher(number):
                 assert number == attempt, "children of an attempt that is not written"
                 self._add(job("launcher", number, created=self.now))
                 self._pod(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema
 
 from unet_operator.api.schema import Model, Text, rules
 from unet_operator.api.spec.pod_parts import Resources, Toleration
 
 Affinity = Annotated[
-    dict[str, object],
+    dict[str, JsonValue],
     WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from support.operator.making import NAME, claims, seen, training
-from unet_operator.build.one_node import one_node
 from unet_operator.failure.no_image import no_image
 from unet_operator.failure.unfit_claim import unfit_claim
 from unet_operator.observe.objects import Claim
@@ -124,26 +123,3 @@ def test_without_any_image_nothing_else_is_looked_at():
     found = no_image()
     assert found.reason == "NoImage"
     assert "training.image" in found.message
-
-
-@pytest.mark.parametrize(
-    ("there", "expected"),
-    [
-        ([msd(), results()], False),
-        ([msd(RWO), results()], True),
-        ([msd(), results(RWO)], True),
-        ([msd(ROX), results()], False),
-        ([msd(RWO, ROX), results()], False),
-        ([msd(), results(RWO, ROX)], True),
-        ([msd(exists=False), results()], False),
-        ([], False),
-    ],
-)
-def test_pods_share_a_node_when_a_claim_has_only_one(there, expected):
-    observed = seen(claims={claim.name: claim for claim in there})
-    assert one_node(training(), observed) is expected
-
-
-def test_pods_share_a_node_when_the_claim_to_create_will_have_only_one():
-    assert one_node(training(output=template(accessMode=RWO)), seen(claims={}))
-    assert not one_node(training(output=template()), seen(claims={}))

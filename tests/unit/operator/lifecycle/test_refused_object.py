@@ -46,7 +46,7 @@ def told(subject, decision, action, seconds=0.0, refusal=NO_ROOM):
         (CreateOutputClaim(), "Accepted"),
         (CreateStage(), "DataReady"),
         (CreateWorkers(1, 2, False), "WorkersReady"),
-        (CreateLauncher(1, 2), "WorkersReady"),
+        (CreateLauncher(1), "WorkersReady"),
         (CreateEvaluate(1), "Evaluated"),
     ],
 )

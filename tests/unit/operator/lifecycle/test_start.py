@@ -169,7 +169,7 @@ def test_the_launcher_waits_until_every_worker_has_a_node():
 def test_the_launcher_starts_when_every_worker_has_a_node_though_none_is_ready():
     pods = [pod("worker", 1, i, phase="Pending", ready=False) for i in (0, 1)]
     decision = decided(starting(), seen(job("worker"), *pods))
-    assert decision.actions == (CreateLauncher(attempt=1, replicas=2),)
+    assert decision.actions == (CreateLauncher(attempt=1),)
     assert decision.status.phase == "Starting"
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.operator.api_server import ApiServer, hang_up, refuse, serving
 from support.operator.making import NAME, NAMESPACE, UID, training
 from unet_operator.api.labels import LABEL_NAME
-from unet_operator.build.common import Context
+from unet_operator.build.context import Context
 from unet_operator.cluster.client import ApiError
 from unet_operator.lifecycle.actions import (
     CreateEvaluate,
@@ -36,7 +36,7 @@ CREATES = [
     CreateOutputClaim(),
     CreateStage(),
     CreateWorkers(1, 2, True),
-    CreateLauncher(1, 2),
+    CreateLauncher(1),
     CreateEvaluate(1),
     CreateReport(1),
 ]
@@ -90,7 +90,7 @@ def fails(scenario, kind):
         (CreateStage(), [("jobs", "brain-stage")]),
         (CreateWorkers(1, 2, True), WORKERS),
         (CreateWorkers(1, 2, False), [w for w in WORKERS if w[0] != "podgroups"]),
-        (CreateLauncher(1, 2), [("jobs", "brain-launcher-1")]),
+        (CreateLauncher(1), [("jobs", "brain-launcher-1")]),
         (CreateEvaluate(3), [("jobs", "brain-evaluate-3")]),
         (CreateReport(3), [("jobs", "brain-report-3")]),
     ],
@@ -169,7 +169,7 @@ NAMED = [
     ("configmaps", "brain-config-1", CreateWorkers(1, 2, True)),
     ("podgroups", "brain-worker-1", CreateWorkers(1, 2, True)),
     ("jobs", "brain-worker-1", CreateWorkers(1, 2, True)),
-    ("jobs", "brain-launcher-1", CreateLauncher(1, 2)),
+    ("jobs", "brain-launcher-1", CreateLauncher(1)),
     ("jobs", "brain-stage", CreateStage()),
     ("jobs", "brain-evaluate-1", CreateEvaluate(1)),
     ("jobs", "brain-report-1", CreateReport(1)),
@@ -313,7 +313,7 @@ def test_what_outlives_an_attempt_is_brought_up_to_date():
 def test_a_refusal_that_time_does_not_mend_is_told_in_the_user_s_words(fault, reason, words):
     async def scenario(stage):
         stage.server.fault(fault, plural="jobs")
-        await stage.do(CreateLauncher(1, 2))
+        await stage.do(CreateLauncher(1))
 
     refusal = fails(scenario, Refused)
     assert refusal.reason == reason
@@ -387,7 +387,7 @@ def test_a_claim_named_by_the_user_is_not_made():
 
 def test_suspending_patches_that_and_nothing_else():
     async def scenario(stage):
-        await stage.do(CreateLauncher(1, 2))
+        await stage.do(CreateLauncher(1))
         made = stage.server.find("jobs", "brain-launcher-1")
         await stage.do(SuspendJob("brain-launcher-1", made["metadata"]["uid"]))
         patch = stage.server.made("PATCH")[-1].body
@@ -401,7 +401,7 @@ def test_suspending_patches_that_and_nothing_else():
 
 def test_a_namesake_of_the_job_is_not_suspended():
     async def scenario(stage):
-        await stage.do(CreateLauncher(1, 2))
+        await stage.do(CreateLauncher(1))
         await stage.do(SuspendJob("brain-launcher-1", OTHER))
         assert "suspend" not in stage.server.find("jobs", "brain-launcher-1")["spec"]
 

@@ -18,14 +18,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from unet_operator.api import names, pod_paths
+from unet_operator.api.manifest import Manifest
 from unet_operator.api.resource import UNetTraining
-from unet_operator.build.common import Manifest, meta
+from unet_operator.build.object_meta import object_meta
+from unet_operator.build.volumes import Mounted
 
 LAUNCHER_KEYS = ("id_ed25519", "known_hosts")
 WORKER_KEYS = ("ssh_host_ed25519_key", "authorized_keys")
 
 
-def secret(training: UNetTraining, attempt: int) -> Manifest:
+def ssh_secret(training: UNetTraining, attempt: int) -> Manifest:
     """The immutable Secret of an attempt, with fresh Ed25519 keys at every call."""
     client_private, client_public = _pair()
     host_private, host_public = _pair()
@@ -42,26 +44,22 @@ def secret(training: UNetTraining, attempt: int) -> Manifest:
         "kind": "Secret",
         "type": "Opaque",
         "immutable": True,
-        "metadata": meta(training, name, "ssh", attempt),
+        "metadata": object_meta(training, name, "ssh", attempt),
         "data": {key: b64encode(text.encode()).decode() for key, text in files.items()},
     }
 
 
-def volume(
-    training: UNetTraining, attempt: int, keys: tuple[str, ...]
-) -> tuple[Manifest, Manifest]:
-    """(volume, mount) of the part of the Secret that a role may see."""
-    return (
-        {
-            "name": "ssh",
-            "secret": {
-                "secretName": names.secret(training.name, training.meta.uid, attempt),
-                "items": [{"key": key, "path": key} for key in keys],
-                "defaultMode": 0o440,
-            },
+def ssh_keys(training: UNetTraining, attempt: int, keys: tuple[str, ...]) -> Mounted:
+    """The part of the Secret that a role may see."""
+    volume: Manifest = {
+        "name": "ssh",
+        "secret": {
+            "secretName": names.secret(training.name, training.meta.uid, attempt),
+            "items": [{"key": key, "path": key} for key in keys],
+            "defaultMode": 0o440,
         },
-        {"name": "ssh", "mountPath": pod_paths.SSH, "readOnly": True},
-    )
+    }
+    return Mounted(volume, {"name": "ssh", "mountPath": pod_paths.SSH, "readOnly": True})
 
 
 def _pair() -> tuple[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from unet_operator.api import names
+from unet_operator.api.manifest import Manifest
 from unet_operator.api.resource import UNetTraining
-from unet_operator.build.common import Manifest, meta
+from unet_operator.build.object_meta import object_meta
 
 API = "scheduling.k8s.io/v1beta1"
 
@@ -14,6 +15,6 @@ def pod_group(training: UNetTraining, attempt: int, replicas: int) -> Manifest:
     return {
         "apiVersion": API,
         "kind": "PodGroup",
-        "metadata": meta(training, names.pod_group(training.name, attempt), "gang", attempt),
+        "metadata": object_meta(training, names.pod_group(training.name, attempt), "gang", attempt),
         "spec": {"schedulingPolicy": {"gang": {"minCount": replicas}}},
     }
