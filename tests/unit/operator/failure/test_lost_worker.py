@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.operator.failures import COUNTED, FREE, LESS, means_of
 from support.operator.making import after, ended, pod
-from unet_operator.failure.lost_worker import lost_worker
+from unet_operator.failure.lost_worker import deleted_workers_job, failed_workers_job, lost_worker
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,25 @@ def test_a_pod_swept_up_that_has_ended_is_still_only_deleted():
         "worker", 1, 0, phase="Failed", deleting_until=after(1), exits={"worker": ended(143)}
     )
     assert lost_worker((swept,)).reason == "WorkerDeleted"
+
+
+@pytest.mark.parametrize(
+    ("fields", "announced"),
+    [
+        ({"disruption": "PreemptionByScheduler"}, True),
+        ({"disruption": "EvictionByEvictionAPI"}, True),
+        ({"deleting_until": after(120)}, True),
+        ({"disruption": "DeletionByPodGC"}, False),
+        ({"phase": "Failed", "exits": {"worker": ended(1)}}, False),
+        ({"phase": "Failed", "exits": {"worker": ended(137, reason="OOMKilled")}}, False),
+    ],
+)
+def test_only_a_worker_that_is_told_to_go_lets_its_ranks_checkpoint(fields, announced):
+    assert lost_worker((pod("worker", 1, 0, **fields),)).announced is announced
+
+
+def test_a_workers_job_that_is_gone_or_has_failed_without_a_pod_is_a_loss_too():
+    assert deleted_workers_job().counted is False
+    failure = failed_workers_job("pod failed")
+    assert (failure.reason, failure.counted) == ("WorkerFailed", True)
+    assert "pod failed" in failure.message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from support.operator.making import NAME, claims, seen, training
-from unet_operator.failure.no_image import no_image
 from unet_operator.failure.unfit_claim import unfit_claim
 from unet_operator.observe.objects import Claim
 
@@ -117,9 +116,3 @@ def test_a_claim_of_that_name_that_is_another_s_is_not_written_to(owner):
 def test_a_made_claim_that_no_longer_serves_all_workers_is_refused():
     made = Claim(MADE, exists=True, modes=(RWO,), training=NAME)
     assert refused(made, output=template()).reason == "ClaimNotShareable"
-
-
-def test_without_any_image_nothing_else_is_looked_at():
-    found = no_image()
-    assert found.reason == "NoImage"
-    assert "training.image" in found.message
