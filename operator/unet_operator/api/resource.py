@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from unet_operator.api.json_object import JsonObject as Body
 from unet_operator.api.spec import Metadata, Spec
 from unet_operator.api.status import Status
-from unet_operator.observe.objects import Body
 
 
 class InvalidSpec(Exception):

@@ -74,8 +74,13 @@ class LogReading:
     plan: Plan | None = None
 
 
+_SILENT = Termination()
+
+
 def termination(text: str) -> Termination:
     """Parses a termination message; an empty one for anything that is not one."""
+    if not text:
+        return _SILENT
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):

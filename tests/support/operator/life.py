@@ -71,7 +71,7 @@ class Life:
                 for (plural, _, _), body in self.server.objects.items()
                 if plural == kind
             }
-            self.store.keep(kind, uids, self.server.version)
+            self.store.keep(kind, uids, str(self.server.version))
 
     async def look(self) -> float | None:
         """The operator looks once."""

@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from unet_operator.cluster.client import CONFIG_MAPS, LEASES, PODS, SERVICES, ApiError, Cluster
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS, LEASES, PODS, SERVICES
 
 Statement = Callable[[Cluster, str], Awaitable[None]]
 LABELS = {"app.kubernetes.io/managed-by": "unet-operator"}

@@ -18,17 +18,10 @@ from support.operator.api_server import (
     serving,
 )
 from support.operator.statements import STATEMENTS
-from unet_operator.cluster import client as module
-from unet_operator.cluster.client import (
-    CONFIG_MAPS,
-    EVENTS,
-    JOBS,
-    POD_GROUPS,
-    TRAININGS,
-    ApiError,
-    Bucket,
-    Kind,
-)
+from unet_operator.cluster import rate_limit
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS, EVENTS, JOBS, POD_GROUPS, TRAININGS, Kind
+from unet_operator.cluster.rate_limit import TokenBucket
 
 NAMESPACE = "clinic"
 
@@ -165,7 +158,7 @@ def test_a_server_that_does_not_come_to_an_end_is_given_up(answer):
     async def main():
         async with asyncio.timeout(60), serving() as (server, _):
             server.fault(answer)
-            cluster = client(server.url, patience=0.2)
+            cluster = client(server.url, timeout=0.2)
             try:
                 await read(server, cluster)
             finally:
@@ -179,7 +172,7 @@ def test_a_server_that_does_not_come_to_an_end_is_given_up(answer):
 def test_a_429_holds_every_request_for_as_long_as_the_server_asks():
     waits = []
 
-    class Watched(Bucket):
+    class Watched(TokenBucket):
         """Notes what it is told."""
 
         def hold(self, seconds):
@@ -209,14 +202,14 @@ class Clock:
 
 
 def test_the_bucket_lets_a_burst_through_and_then_keeps_the_rate():
-    bucket = Bucket(10, 2, Clock())
+    bucket = TokenBucket(10, 2, Clock())
     delays = [bucket.delay() for _ in range(5)]
     assert delays == [0, 0, *(pytest.approx(n / 10) for n in (1, 2, 3))]
 
 
 def test_the_bucket_fills_again_but_not_above_the_burst():
     clock = Clock()
-    bucket = Bucket(10, 3, clock)
+    bucket = TokenBucket(10, 3, clock)
     for _ in range(3):
         bucket.delay()
     clock.now += 0.1
@@ -228,7 +221,7 @@ def test_the_bucket_fills_again_but_not_above_the_burst():
 
 def test_a_held_bucket_delays_all_until_the_time_is_over():
     clock = Clock()
-    bucket = Bucket(10, 5, clock)
+    bucket = TokenBucket(10, 5, clock)
     bucket.hold(4)
     assert bucket.delay() == pytest.approx(4)
     bucket.hold(1)
@@ -238,9 +231,9 @@ def test_a_held_bucket_delays_all_until_the_time_is_over():
 
 
 def test_a_server_cannot_hold_us_for_ever():
-    bucket = Bucket(10, 5, Clock())
+    bucket = TokenBucket(10, 5, Clock())
     bucket.hold(1e9)
-    assert bucket.delay() == module.LONGEST_HOLD
+    assert bucket.delay() == rate_limit.LONGEST_HOLD
 
 
 def test_every_request_is_counted_with_its_outcome():

@@ -6,8 +6,8 @@ import asyncio
 
 from support.operator import making
 from unet_operator.api import names
-from unet_operator.cluster.client import ApiError
-from unet_operator.loop.read import Looker
+from unet_operator.cluster.errors import ApiError
+from unet_operator.loop.read import Reader
 from unet_operator.observe.store import Store
 
 
@@ -52,14 +52,14 @@ def launcher() -> dict:
 def test_a_node_that_gives_no_log_is_asked_again_after_a_while_and_no_sooner():
     cluster, store, times = SilentNode(), Store(), [making.NOW]
     store.put("pods", launcher())
-    looker = Looker(cluster, store, lambda: times[-1])
+    reader = Reader(cluster, store, lambda: times[-1])
 
-    def look():
-        return asyncio.run(looker.look(making.running()))
+    def read():
+        return asyncio.run(reader.read(making.running()))
 
-    assert [pod.name for pod in look().pods] == ["l"]
-    look()
+    assert [pod.name for pod in read().pods] == ["l"]
+    read()
     assert cluster.asked == 1
     times.append(making.after(16))
-    look()
+    read()
     assert cluster.asked == 2

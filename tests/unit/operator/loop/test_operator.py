@@ -41,7 +41,7 @@ class Running:
         """A user applies a training; `told` is whether kopf brings the news."""
         body = await self.server.put("unettrainings", training_body(name, uid=f"uid-{name}"))
         if told:
-            self.operator.news("ADDED", body)
+            self.operator.training_changed("ADDED", body)
 
     async def until(self, condition) -> None:
         """Waits until the world is as wanted."""
@@ -179,7 +179,7 @@ def test_a_deleted_training_is_let_go(play):
         await running.until(running.job)
         body = running.server.find("unettrainings", NAME)
         await running.server.remove("unettrainings", NAME)
-        running.operator.news("DELETED", body)
+        running.operator.training_changed("DELETED", body)
         assert running.operator._store.training(KEY) is None
         await running.until(lambda: len(running.operator._queue) == 0)
 

@@ -10,7 +10,7 @@ from support.operator.api_server import ApiServer, hang_up, refuse, serving
 from support.operator.making import NAME, NAMESPACE, UID, training
 from unet_operator.api import names
 from unet_operator.build.common import Context
-from unet_operator.cluster.client import ApiError
+from unet_operator.cluster.errors import ApiError
 from unet_operator.lifecycle.actions import (
     CreateEvaluate,
     CreateLauncher,
@@ -22,7 +22,7 @@ from unet_operator.lifecycle.actions import (
     DeleteTraining,
     SuspendJob,
 )
-from unet_operator.loop.perform import Actor, Refused
+from unet_operator.loop.perform import Performer, Refused
 from unet_operator.observe.store import Store
 
 KEY = (NAMESPACE, NAME)
@@ -51,14 +51,14 @@ WORKERS = [
 
 
 class Stage:
-    """A server, an actor, and a training that asks."""
+    """A server, a performer, and a training that asks."""
 
-    def __init__(self, server: ApiServer, actor: Actor, store: Store) -> None:
-        self.server, self.actor, self.store = server, actor, store
+    def __init__(self, server: ApiServer, performer: Performer, store: Store) -> None:
+        self.server, self.performer, self.store = server, performer, store
 
     async def do(self, action, subject=SUBJECT):
         """Performs an action."""
-        await self.actor.perform(Context(subject, "image:1"), action)
+        await self.performer.perform(Context(subject, "image:1"), action)
 
     def objects(self):
         """What there is: (plural, name)."""
@@ -71,7 +71,7 @@ def run(scenario):
     async def main():
         async with asyncio.timeout(60), serving() as (server, cluster):
             store = Store()
-            return await scenario(Stage(server, Actor(cluster, store), store))
+            return await scenario(Stage(server, Performer(cluster, store), store))
 
     return asyncio.run(main())
 

@@ -10,8 +10,8 @@ from support.operator.bodies import condition, job_body, pod_body, running, term
 from support.operator.making import NAME, NAMESPACE, after, starting, trained, training
 from support.operator.making import running as in_training
 from unet_operator.api.status import Condition, Plan
-from unet_operator.cluster.client import ApiError
-from unet_operator.loop.read import Looker
+from unet_operator.cluster.errors import ApiError
+from unet_operator.loop.read import Reader
 from unet_operator.observe.store import Store
 
 LAUNCHER = f"{NAME}-launcher-1-x"
@@ -19,11 +19,11 @@ CLAIM = {"spec": {"accessModes": ["ReadWriteMany"]}, "status": {"phase": "Bound"
 
 
 class Seer:
-    """A looker with a server, a store and a clock."""
+    """A reader with a server, a store and a clock."""
 
     def __init__(self, server, cluster):
         self.server, self.store, self.now = server, Store(), after(0)
-        self.looker = Looker(cluster, self.store, lambda: self.now)
+        self.reader = Reader(cluster, self.store, lambda: self.now)
 
     async def claim(self, name):
         """There is such a claim."""
@@ -57,7 +57,7 @@ class Seer:
     async def look(self, subject, seconds=0.0):
         """A look, so many seconds after the beginning."""
         self.now = after(seconds)
-        return await self.looker.look(subject)
+        return await self.reader.read(subject)
 
 
 def run(scenario):
@@ -405,10 +405,10 @@ def test_claims_that_cannot_be_read_are_an_error_to_be_tried_again():
 def test_what_is_remembered_of_a_training_goes_with_it():
     async def scenario(seer):
         await seer.look(training())
-        assert seer.looker._memory
-        seer.looker.forget((NAMESPACE, NAME))
-        assert not seer.looker._memory
-        seer.looker.forget((NAMESPACE, NAME))
+        assert seer.reader._readings
+        seer.reader.forget((NAMESPACE, NAME))
+        assert not seer.reader._readings
+        seer.reader.forget((NAMESPACE, NAME))
 
     run(scenario)
 

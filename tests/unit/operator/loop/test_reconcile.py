@@ -11,7 +11,7 @@ from support.operator.api_server import refuse
 from support.operator.bodies import pod_body
 from support.operator.life import KEY, LOG, live
 from support.operator.making import NAME, NAMESPACE
-from unet_operator.cluster.client import ApiError
+from unet_operator.cluster.errors import ApiError
 from unet_operator.loop.settings import Settings
 
 FULL = refuse(403, "Forbidden", "exceeded quota: small, limited: count/jobs.batch=0")
@@ -95,7 +95,7 @@ def test_a_conflict_reads_the_training_anew_and_looks_again_at_once():
         life.sync()
         await life.edit(training={"epochs": 7})
         assert await life.reconciler.reconcile(KEY) == 0
-        assert life.store.training(KEY)["spec"]["training"]["epochs"] == 7
+        assert life.store.training(KEY).body["spec"]["training"]["epochs"] == 7
         await life.reconciler.reconcile(KEY)
         assert life.status["observedGeneration"] == 2
 
@@ -119,8 +119,7 @@ def test_a_training_deleted_and_made_anew_between_look_and_write_is_taken_in():
         await life.server.remove("unettrainings", NAME)
         await life.apply(uid="99999999-7fb9-4fe8-a680-3ee57bd6ea30")
         assert await life.reconciler.reconcile(KEY) == 0
-        found = life.store.training(KEY)
-        assert found["metadata"]["uid"].startswith("9999")
+        assert life.store.training(KEY).uid.startswith("9999")
         await life.settle()
         owner = life.job("worker")["metadata"]["ownerReferences"][0]
         assert owner["uid"].startswith("9999")
