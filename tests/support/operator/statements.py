@@ -1,6 +1,6 @@
 """What the operator takes for granted of an API server, each as a scenario that can fail.
 
-test_cluster.py puts them to the small server of these tests, and
+tests/unit/operator/cluster/test_client.py puts them to the small server of these tests, and
 tests/integration/operator/test_statements.py to a real one: so the first cannot promise what
 the second does not keep.
 """
