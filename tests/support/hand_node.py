@@ -220,7 +220,7 @@ class HandNode:
     async def _delete(self, kind: Kind, namespace: str | None, name: str, body: dict) -> None:
         """Deletes as the operator never does: at once, whatever the object's uid."""
         request = Request("DELETE", kind.path(namespace, name), kind.plural, body=body)
-        await self.api.cluster._transport.object(request)
+        await self.api.cluster._transport.fetch(request)
 
 
 async def _if_there(work: Coroutine) -> None:

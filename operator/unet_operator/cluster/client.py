@@ -80,7 +80,7 @@ class Cluster:
         """Reads an object; None when there is none."""
         request = Request("GET", kind.path(namespace, name), kind.plural)
         try:
-            return await self._transport.object(request)
+            return await self._transport.fetch(request)
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -101,7 +101,7 @@ class Cluster:
         while True:
             asked = {**query, "limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
             request = Request("GET", kind.path(namespace), kind.plural, asked)
-            body = await self._transport.object(request)
+            body = await self._transport.fetch(request)
             token = text(metadata_of(body), "continue")
             yield Page([*sections(body, "items")], resource_version(body), token)
             if not token:
@@ -132,7 +132,7 @@ class Cluster:
         """Creates an object."""
         query = {"fieldManager": FIELD_MANAGER}
         request = Request("POST", kind.path(namespace), kind.plural, query, body)
-        return await self._transport.object(request)
+        return await self._transport.fetch(request)
 
     async def apply(self, kind: Kind, namespace: str, body: JsonObject) -> JsonObject:
         """Server-side apply of the fields in `body`, taking them over from whoever had them."""
@@ -144,12 +144,12 @@ class Cluster:
             body,
             content_type="application/apply-patch+yaml",
         )
-        return await self._transport.object(request)
+        return await self._transport.fetch(request)
 
     async def replace(self, kind: Kind, namespace: str, body: JsonObject) -> JsonObject:
         """Replaces an object; 409 when it changed since it was read."""
         path = kind.path(namespace, name_of(body))
-        return await self._transport.object(Request("PUT", path, kind.plural, body=body))
+        return await self._transport.fetch(Request("PUT", path, kind.plural, body=body))
 
     async def patch(
         self,
@@ -168,14 +168,14 @@ class Cluster:
             body,
             content_type="application/merge-patch+json",
         )
-        return await self._transport.object(request)
+        return await self._transport.fetch(request)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Deletes the object with that uid, its children in the background; none is a success."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         request = Request("DELETE", kind.path(namespace, name), kind.plural, body=body)
         try:
-            await self._transport.object(request)
+            await self._transport.fetch(request)
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -197,7 +197,7 @@ class Cluster:
         """Whether the API server offers that kind."""
         request = Request("GET", f"/apis/{kind.api_version}", "discovery")
         try:
-            body = await self._transport.object(request)
+            body = await self._transport.fetch(request)
         except ApiError as error:
             if error.status == 404:
                 return False

@@ -115,7 +115,7 @@ class Transport:
             raise refused(response.status, await read(response))
         return response
 
-    async def object(self, request: Request) -> JsonObject:
+    async def fetch(self, request: Request) -> JsonObject:
         """Sends a request and reads the object that answers it.
 
         Raises:
