@@ -102,6 +102,8 @@ class Cluster:
             asked = {**query, "limit": str(PAGE_SIZE), **({"continue": token} if token else {})}
             request = Request("GET", kind.path(namespace), kind.plural, asked)
             body = await self._transport.fetch(request)
+            if "items" not in body:
+                raise ApiError(0, "Garbled", f"the answer is no list of {kind.plural}")
             token = text(metadata_of(body), "continue")
             yield Page([*sections(body, "items")], resource_version(body), token)
             if not token:

@@ -25,10 +25,10 @@ def no_answer(error: Exception) -> ApiError:
     return ApiError(0, "NoAnswer", str(error) or type(error).__name__)
 
 
-def garbled(answer: bytes) -> ApiError:
-    """The error of an answer that is no JSON object."""
+def garbled(answer: bytes, expected: str) -> ApiError:
+    """The error of an answer that is not what was asked for."""
     start = answer[:80].decode(errors="replace")
-    return ApiError(0, "Garbled", f"the answer is no JSON: {start!r}")
+    return ApiError(0, "Garbled", f"the answer is no {expected}: {start!r}")
 
 
 def refused(status: int, answer: bytes) -> ApiError:

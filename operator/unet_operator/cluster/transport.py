@@ -145,7 +145,7 @@ def parse(answer: bytes) -> JsonObject:
     try:
         body = json.loads(answer)
     except ValueError as error:
-        raise garbled(answer) from error
+        raise garbled(answer, "JSON") from error
     if not isinstance(body, dict):
-        raise garbled(answer)
+        raise garbled(answer, "JSON object")
     return body

@@ -48,7 +48,7 @@ def _event(line: bytes) -> WatchEvent:
     try:
         kind, body = required_text(change, "type"), section(change, "object")
     except UnreadableError as error:
-        raise garbled(line) from error
+        raise garbled(line, "watch event") from error
     if kind == "ERROR":
         raise ApiError(whole(body, "code"), text(body, "reason"), text(body, "message"))
     return WatchEvent(kind, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from support.operator.api_server import (
     config_map,
     refuse,
+    say,
 )
 from support.operator.client_scenario import NAMESPACE, error_of, run
 from unet_operator.cluster.kinds import CONFIG_MAPS, EVENTS
@@ -49,6 +50,15 @@ def test_a_page_whose_token_has_expired_says_so():
         await anext(pages)
 
     assert error_of(scenario).status == 410
+
+
+def test_an_answer_that_is_no_list_is_an_error_and_not_an_empty_list():
+    async def scenario(server, cluster):
+        server.fault(say('{"kind": "APIResourceList", "resources": []}'))
+        await cluster.list(CONFIG_MAPS, NAMESPACE)
+
+    error = error_of(scenario)
+    assert (error.status, error.reason) == (0, "Garbled")
 
 
 def test_events_are_found_by_the_object_they_are_about():

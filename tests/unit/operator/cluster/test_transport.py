@@ -93,6 +93,15 @@ def test_an_answer_that_is_no_json_is_told_with_its_beginning():
     assert "please log in" in error.message
 
 
+@pytest.mark.parametrize("answer", ["[]", "null", '"x"', "1"])
+def test_an_answer_that_is_no_object_is_an_error_without_a_code(answer):
+    async def scenario(server, cluster):
+        server.fault(say(answer))
+        await read(server, cluster)
+
+    assert error_of(scenario).reason == "Garbled"
+
+
 async def slowly(request):
     """Begins an answer and never comes to its end."""
     response = web.StreamResponse()

@@ -62,8 +62,13 @@ def test_a_watch_that_is_refused_outright_says_why():
 
 @pytest.mark.parametrize(
     "answer",
-    [break_off('{"type": "ADDED", "obj'), break_off(""), say('{"type": "ADDED", "obj')],
-    ids=["in the middle of a line", "before a line", "with half a line"],
+    [
+        break_off('{"type": "ADDED", "obj'),
+        break_off(""),
+        say('{"type": "ADDED", "obj'),
+        say('{"kind": "Status"}'),
+    ],
+    ids=["in the middle of a line", "before a line", "with half a line", "no event at all"],
 )
 def test_a_watch_that_is_cut_is_an_error_and_not_an_event(answer):
     async def scenario(server, cluster):
