@@ -10,7 +10,7 @@ from support.operator.performing import (
     fails,
     foreign,
 )
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_NAME
 from unet_operator.cluster.errors import ApiError
 from unet_operator.lifecycle.actions import (
     CreateEvaluate,
@@ -102,7 +102,7 @@ def test_what_vanishes_between_two_looks_is_tried_again():
 def test_a_claim_that_was_made_for_another_is_refused():
     async def scenario(stage):
         claim = foreign("brain-output")
-        claim["metadata"]["labels"] = {names.LABEL_NAME: "other"}
+        claim["metadata"]["labels"] = {LABEL_NAME: "other"}
         await stage.server.put("persistentvolumeclaims", claim)
         await stage.do(CreateOutputClaim())
 

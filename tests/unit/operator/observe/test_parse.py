@@ -11,7 +11,7 @@ from support.operator.bodies import condition, job_body, pod_body, running, term
 from support.operator.making import NAME, NAMESPACE, UID, seen
 from support.operator.making import job as made_job
 from support.operator.making import pod as made_pod
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_ATTEMPT, LABEL_NAME, LABEL_ROLE, LABEL_UID
 from unet_operator.observe.parse import parse_claim, parse_job, parse_pod
 
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -138,14 +138,12 @@ def test_an_index_that_is_no_small_number_is_none(text):
 @pytest.mark.parametrize("text", ["", "first", "9" * 63])
 def test_an_attempt_that_is_no_small_number_is_none_of_ours(text):
     body = pod_body()
-    body["metadata"]["labels"][names.LABEL_ATTEMPT] = text
+    body["metadata"]["labels"][LABEL_ATTEMPT] = text
     assert parse_pod(body).attempt == 0
 
 
 LABELS = st.dictionaries(
-    st.sampled_from(
-        [names.LABEL_NAME, names.LABEL_UID, names.LABEL_ROLE, names.LABEL_ATTEMPT, "app"]
-    ),
+    st.sampled_from([LABEL_NAME, LABEL_UID, LABEL_ROLE, LABEL_ATTEMPT, "app"]),
     st.text(max_size=63),
 )
 

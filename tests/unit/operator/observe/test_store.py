@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.operator.bodies import job_body, pod_body, training_body
 from support.operator.making import NAME, NAMESPACE, UID
-from unet_operator.api import names
+from unet_operator.api.labels import LABEL_NAME
 from unet_operator.observe.store import Store
 
 KEY = (NAMESPACE, NAME)
@@ -156,5 +156,5 @@ def test_nothing_is_left_of_what_is_gone():
 
 def test_children_without_our_name_label_belong_to_nobody():
     body = pod_body(index=0)
-    del body["metadata"]["labels"][names.LABEL_NAME]
+    del body["metadata"]["labels"][LABEL_NAME]
     assert Store().put("pods", body) == (NAMESPACE, "")
