@@ -29,8 +29,10 @@ from unet_operator.build.service import service
 from unet_operator.build.ssh_secret import ssh_secret
 from unet_operator.build.staging_job import staging_job
 from unet_operator.build.workers_job import workers_job
-from unet_operator.cluster.client import JOBS, POD_GROUPS, ApiError, Kind
-from unet_operator.observe import objects as observe
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import JOBS, POD_GROUPS, Kind
+from unet_operator.observe.objects import Job, Pod
+from unet_operator.observe.parse import parse_job, parse_pod
 
 pytestmark = pytest.mark.integration
 
@@ -171,16 +173,16 @@ class Yard:
         body["spec"] |= spec
         self.api(self.api.cluster.create(JOBS, self.kubectl.namespace, body))
 
-    def job(self, name: str) -> observe.Job:
+    def job(self, name: str) -> Job:
         """The Job as the operator sees it."""
-        return observe.job(self.kubectl.get("job", name))
+        return parse_job(self.kubectl.get("job", name))
 
-    def pods(self, name: str) -> list[observe.Pod]:
+    def pods(self, name: str) -> list[Pod]:
         """Its pods, as the operator sees them."""
         found = self.kubectl.get("pods", "-l", f"job-name={name}")["items"]
-        return sorted((observe.pod(body) for body in found), key=lambda p: p.index)
+        return sorted((parse_pod(body) for body in found), key=lambda p: p.index)
 
-    def running(self, name: str) -> list[observe.Pod]:
+    def running(self, name: str) -> list[Pod]:
         """Waits until both pods run."""
         self.kubectl.wait_until(
             "two pods are placed", lambda: sum(p.scheduled for p in self.pods(name)) == 2
@@ -309,6 +311,6 @@ def test_a_pod_with_no_room_says_so(yard: Yard):
 
     def told() -> bool:
         found = yard.kubectl.get("pods", "-l", "job-name=huge")["items"]
-        return any("Insufficient cpu" in observe.pod(body).unschedulable for body in found)
+        return any("Insufficient cpu" in parse_pod(body).unschedulable for body in found)
 
     yard.kubectl.wait_until("the scheduler says why", told)

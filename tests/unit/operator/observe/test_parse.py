@@ -12,20 +12,20 @@ from support.operator.making import NAME, NAMESPACE, UID, seen
 from support.operator.making import job as made_job
 from support.operator.making import pod as made_pod
 from unet_operator.api.labels import LABEL_ATTEMPT, LABEL_NAME, LABEL_ROLE, LABEL_UID
-from unet_operator.observe.objects import claim, job, pod
+from unet_operator.observe.parse import parse_claim, parse_job, parse_pod
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 
 
 def test_a_pod_is_known_by_its_training_role_attempt_and_index():
-    found = pod(pod_body("worker", 3, 7))
+    found = parse_pod(pod_body("worker", 3, 7))
     assert (found.namespace, found.training, found.training_uid) == (NAMESPACE, NAME, UID)
     assert (found.role, found.attempt, found.index) == ("worker", 3, 7)
     assert found.created == datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_pod_of_a_plain_job_has_no_index():
-    assert pod(pod_body("launcher")).index is None
+    assert parse_pod(pod_body("launcher")).index is None
 
 
 def test_a_pod_without_a_node_is_not_scheduled_and_says_why():
@@ -33,27 +33,27 @@ def test_a_pod_without_a_node_is_not_scheduled_and_says_why():
         "phase": "Pending",
         "conditions": [condition("PodScheduled", "False", "Unschedulable", "0/3 nodes: cpu")],
     }
-    found = pod(pod_body(node="", status=status))
+    found = parse_pod(pod_body(node="", status=status))
     assert (found.scheduled, found.unschedulable) == (False, "0/3 nodes: cpu")
     assert not found.starting
 
 
 def test_a_gated_pod_is_not_called_unschedulable():
     gated = condition("PodScheduled", "False", "SchedulingGated", "waiting for its group")
-    found = pod(pod_body(node="", status={"phase": "Pending", "conditions": [gated]}))
+    found = parse_pod(pod_body(node="", status={"phase": "Pending", "conditions": [gated]}))
     assert found.unschedulable == ""
 
 
 def test_a_pod_with_a_node_that_is_pending_is_starting():
-    assert pod(pod_body(status={"phase": "Pending"})).starting
-    assert not pod(pod_body(status={"phase": "Running"})).starting
+    assert parse_pod(pod_body(status={"phase": "Pending"})).starting
+    assert not parse_pod(pod_body(status={"phase": "Running"})).starting
 
 
 @pytest.mark.parametrize(
     ("status", "ready"), [("True", True), ("False", False), ("Unknown", False)]
 )
 def test_only_a_ready_pod_is_ready(status, ready):
-    assert pod(pod_body(status={"conditions": [condition("Ready", status)]})).ready is ready
+    assert parse_pod(pod_body(status={"conditions": [condition("Ready", status)]})).ready is ready
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_only_a_ready_pod_is_ready(status, ready):
     ],
 )
 def test_a_pod_has_ended_when_none_of_its_processes_can_run(phase, ended):
-    assert pod(pod_body(status={"phase": phase})).ended is ended
+    assert parse_pod(pod_body(status={"phase": phase})).ended is ended
 
 
 def test_a_disruption_counts_once_it_is_true():
     told = condition("DisruptionTarget", "True", "EvictionByEvictionAPI")
     taken_back = condition("DisruptionTarget", "False", "PreemptionByScheduler")
-    assert pod(pod_body(status={"conditions": [told]})).disruption == "EvictionByEvictionAPI"
-    assert pod(pod_body(status={"conditions": [taken_back]})).disruption == ""
+    assert parse_pod(pod_body(status={"conditions": [told]})).disruption == "EvictionByEvictionAPI"
+    assert parse_pod(pod_body(status={"conditions": [taken_back]})).disruption == ""
 
 
 def test_an_eviction_by_the_kubelet_is_a_disruption_without_its_condition_too():
-    found = pod(pod_body(status={"phase": "Failed", "reason": "Evicted"}))
+    found = parse_pod(pod_body(status={"phase": "Failed", "reason": "Evicted"}))
     assert found.disruption == "TerminationByKubelet"
 
 
@@ -88,7 +88,7 @@ def test_a_condition_tells_more_than_the_reason_evicted():
         "reason": "Evicted",
         "conditions": [condition("DisruptionTarget", "True", "PreemptionByScheduler")],
     }
-    assert pod(pod_body(status=status)).disruption == "PreemptionByScheduler"
+    assert parse_pod(pod_body(status=status)).disruption == "PreemptionByScheduler"
 
 
 def test_how_containers_ended_is_read_with_their_last_words():
@@ -96,7 +96,7 @@ def test_how_containers_ended_is_read_with_their_last_words():
         "initContainerStatuses": [terminated("rendezvous", 0)],
         "containerStatuses": [terminated("launch", 14, '{"code": 14, "rank": 2}', "OOMKilled")],
     }
-    exits = pod(pod_body("launcher", status=status)).exits
+    exits = parse_pod(pod_body("launcher", status=status)).exits
     assert list(exits) == ["rendezvous", "launch"]
     assert (exits["launch"].code, exits["launch"].reason) == (14, "OOMKilled")
     assert exits["launch"].message.rank == 2
@@ -104,7 +104,7 @@ def test_how_containers_ended_is_read_with_their_last_words():
 
 
 def test_a_container_that_runs_has_not_ended():
-    found = pod(pod_body("launcher", status={"containerStatuses": [running("launch")]}))
+    found = parse_pod(pod_body("launcher", status={"containerStatuses": [running("launch")]}))
     assert found.exits == {}
     assert found.running == {"launch"}
 
@@ -112,7 +112,7 @@ def test_a_container_that_runs_has_not_ended():
 def test_waiting_for_its_turn_is_not_being_kept_from_starting():
     for reason in ("ContainerCreating", "PodInitializing"):
         status = {"containerStatuses": [waiting("worker", reason)]}
-        assert pod(pod_body(status=status)).waiting is None
+        assert parse_pod(pod_body(status=status)).waiting is None
 
 
 def test_the_first_container_that_cannot_start_is_named():
@@ -120,7 +120,7 @@ def test_the_first_container_that_cannot_start_is_named():
         "initContainerStatuses": [waiting("rendezvous", "ImagePullBackOff", "Back-off pulling")],
         "containerStatuses": [waiting("launch", "PodInitializing")],
     }
-    found = pod(pod_body("launcher", status=status))
+    found = parse_pod(pod_body("launcher", status=status))
     assert found.waiting == ("ImagePullBackOff", "Back-off pulling")
 
 
@@ -132,14 +132,14 @@ def test_pods_of_a_role_and_attempt_come_by_index():
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "²", "9" * 10, "9" * 5000])
 def test_an_index_that_is_no_small_number_is_none(text):
-    assert pod(pod_body(annotations={INDEX: text})).index is None
+    assert parse_pod(pod_body(annotations={INDEX: text})).index is None
 
 
 @pytest.mark.parametrize("text", ["", "first", "9" * 63])
 def test_an_attempt_that_is_no_small_number_is_none_of_ours(text):
     body = pod_body()
     body["metadata"]["labels"][LABEL_ATTEMPT] = text
-    assert pod(body).attempt == 0
+    assert parse_pod(body).attempt == 0
 
 
 LABELS = st.dictionaries(
@@ -155,51 +155,53 @@ def test_whatever_others_write_into_a_pod_it_is_read(labels, index, message, cod
         status={"containerStatuses": [terminated("worker", code, message)]},
     )
     body["metadata"]["labels"] = labels
-    assert pod(body).exits["worker"].code == code
+    assert parse_pod(body).exits["worker"].code == code
 
 
 def test_a_pod_with_next_to_nothing_is_read():
-    found = pod({"metadata": {"name": "p", "uid": "u", "namespace": "n"}})
+    found = parse_pod({"metadata": {"name": "p", "uid": "u", "namespace": "n"}})
     assert (found.phase, found.role, found.scheduled) == ("Pending", "", False)
 
 
 def test_a_job_is_known_by_its_owner():
-    assert job(job_body(owner="someone")).owner_uid == "someone"
+    assert parse_job(job_body(owner="someone")).owner_uid == "someone"
 
 
 def test_an_owner_that_does_not_control_is_no_owner():
     body = job_body()
     body["metadata"]["ownerReferences"][0]["controller"] = False
-    assert job(body).owner_uid == ""
+    assert parse_job(body).owner_uid == ""
 
 
 @pytest.mark.parametrize("kind", ["Failed", "FailureTarget"])
 def test_a_job_that_is_going_to_fail_has_failed(kind):
-    assert job(job_body(conditions={kind: "pod 1 exited"})).failed == "pod 1 exited"
+    assert parse_job(job_body(conditions={kind: "pod 1 exited"})).failed == "pod 1 exited"
 
 
 def test_a_failure_without_words_is_told_by_its_reason():
     body = job_body(conditions={"Failed": ""})
-    assert job(body).failed == "Failed"
+    assert parse_job(body).failed == "Failed"
 
 
 def test_a_condition_that_is_not_true_says_nothing():
     body = job_body(conditions={"Failed": "x", "Complete": ""})
     for told in body["status"]["conditions"]:
         told["status"] = "False"
-    found = job(body)
+    found = parse_job(body)
     assert (found.failed, found.complete) == ("", False)
 
 
 def test_what_a_job_asks_for_and_how_it_stands():
-    found = job(job_body(spec={"completions": 5, "suspend": True}, conditions={"Complete": ""}))
+    found = parse_job(
+        job_body(spec={"completions": 5, "suspend": True}, conditions={"Complete": ""})
+    )
     assert (found.completions, found.suspended, found.complete) == (5, True, True)
     assert not found.deleting
-    assert job(job_body(deletionTimestamp="2026-03-01T12:00:00Z")).deleting
+    assert parse_job(job_body(deletionTimestamp="2026-03-01T12:00:00Z")).deleting
 
 
 def test_a_claim_that_is_not_there_still_has_its_name():
-    found = claim("msd", None)
+    found = parse_claim("msd", None)
     assert (found.name, found.exists) == ("msd", False)
 
 
@@ -209,7 +211,7 @@ def test_a_claim_is_read_with_its_modes_phase_and_end():
         "spec": {"accessModes": ["ReadWriteMany"]},
         "status": {"phase": "Bound"},
     }
-    found = claim("msd", body)
+    found = parse_claim("msd", body)
     assert (found.exists, found.modes, found.phase, found.deleting) == (
         True,
         ("ReadWriteMany",),
@@ -223,7 +225,7 @@ def test_the_makers_of_other_tests_make_what_is_read():
         "conditions": [condition("Ready")],
         "containerStatuses": [running("worker")],
     }
-    assert pod(pod_body("worker", 2, 1, status=ready)) == made_pod("worker", 2, 1)
+    assert parse_pod(pod_body("worker", 2, 1, status=ready)) == made_pod("worker", 2, 1)
     body = job_body("launcher", 3)
     body["status"]["active"] = 1
-    assert job(body) == made_job("launcher", 3)
+    assert parse_job(body) == made_job("launcher", 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unet_operator.loop.merge import merge_patch
+from unet_operator.loop.merge_patch import merge_patch
 
 VALUES = st.integers(0, 2) | st.text("ab", max_size=2) | st.lists(st.integers(0, 2), max_size=2)
 KEYS = st.text("ab", max_size=2)
@@ -17,7 +17,7 @@ OBJECTS = st.recursive(
 
 
 def merged(old, patch):
-    """RFC 7386, as the API server does it."""
+    """RFC 7396, as the API server does it."""
     if not isinstance(patch, dict):
         return patch
     result = dict(old) if isinstance(old, dict) else {}
