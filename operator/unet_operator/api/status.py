@@ -236,13 +236,13 @@ class Status(Lenient):
 
     def holds(self, kind: ConditionType) -> bool:
         """Whether the condition is True."""
-        found = self.condition(kind)
-        return found is not None and found.status == "True"
+        condition = self.condition(kind)
+        return condition is not None and condition.status == "True"
 
     def reason(self, kind: ConditionType) -> str:
         """The condition's reason, empty if it was never set."""
-        found = self.condition(kind)
-        return found.reason if found else ""
+        condition = self.condition(kind)
+        return condition.reason if condition else ""
 
     @property
     def checkpoint_epoch(self) -> int:

@@ -12,9 +12,9 @@ def one_node(training: UNetTraining, seen: Observed) -> bool:
     template = training.spec.output.volume_claim_template
     if template is not None and template.access_mode not in WRITABLE_BY_NODES:
         return True
-    wanted = (
+    mounted = (
         (training.spec.dataset.volume.claim_name, READABLE_BY_NODES),
         (training.output_claim, WRITABLE_BY_NODES),
     )
-    found = [(seen.claims[name], shared) for name, shared in wanted if name in seen.claims]
-    return any(c.exists and not set(c.modes) & shared for c, shared in found)
+    there = [(seen.claims[name], modes) for name, modes in mounted if name in seen.claims]
+    return any(claim.exists and not set(claim.modes) & modes for claim, modes in there)

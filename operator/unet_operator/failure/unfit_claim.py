@@ -25,25 +25,25 @@ def _output(training: UNetTraining, seen: Observed) -> Obstacle | None:
     workers = spec.workers.replicas
     template = spec.output.volume_claim_template
     if template is None:
-        found = seen.claims.get(spec.output.claim_name or "")
-        return _claim("spec.output.claimName", found, workers=workers, shared=WRITABLE_BY_NODES)
+        claim = seen.claims.get(spec.output.claim_name or "")
+        return _claim("spec.output.claimName", claim, workers=workers, shared=WRITABLE_BY_NODES)
     if template.access_mode != "ReadWriteMany" and workers > 1:
         return Obstacle(
             "ClaimNotShareable",
             f"spec.output.volumeClaimTemplate.accessMode: {template.access_mode} serves one "
             f"node, but workers.replicas is {workers}; use ReadWriteMany, or one worker",
         )
-    found = seen.claims.get(training.output_claim)
-    if found is None or not found.exists:
+    claim = seen.claims.get(training.output_claim)
+    if claim is None or not claim.exists:
         return None
-    if found.training != training.name:
+    if claim.training != training.name:
         return Obstacle(
             "NameTaken",
-            f"spec.output.volumeClaimTemplate: PersistentVolumeClaim {found.name} exists and was "
+            f"spec.output.volumeClaimTemplate: PersistentVolumeClaim {claim.name} exists and was "
             "not made for this training; name it in spec.output.claimName, or delete it",
         )
     return _claim(
-        "spec.output.volumeClaimTemplate", found, workers=workers, shared=WRITABLE_BY_NODES
+        "spec.output.volumeClaimTemplate", claim, workers=workers, shared=WRITABLE_BY_NODES
     )
 
 
