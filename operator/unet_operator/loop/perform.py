@@ -78,15 +78,15 @@ class Performer:
             case CreateWorkers():
                 await self._create_workers(context, action)
             case CreateLauncher(attempt):
-                await self._job(context, launcher_job(context, attempt))
+                await self._create_job(context, launcher_job(context, attempt))
             case CreateStage():
-                await self._job(context, staging_job(context))
+                await self._create_job(context, staging_job(context))
             case CreateEvaluate(round_):
-                await self._job(context, evaluation_job(context, round_))
+                await self._create_job(context, evaluation_job(context, round_))
             case CreateReport(round_):
-                await self._job(context, report_job(context, round_))
+                await self._create_job(context, report_job(context, round_))
             case CreateOutputClaim():
-                await self._output_claim(context)
+                await self._create_output_claim(context)
             case SuspendJob():
                 await self._suspend(context, action)
             case DeleteJob(name, uid):
@@ -98,45 +98,43 @@ class Performer:
     async def _create_workers(self, context: Context, action: CreateWorkers) -> None:
         training = context.training
         attempt, replicas = action.attempt, action.replicas
-        await self._keep(context, SERVICES, service(training))
-        await self._keep(context, NETWORK_POLICIES, network_policy(training))
+        await self._create_or_update(context, SERVICES, service(training))
+        await self._create_or_update(context, NETWORK_POLICIES, network_policy(training))
         # The Secret may not be read back; its name carries the training's uid instead.
-        await self._once(context, SECRETS, ssh_secret(training, attempt), check=False)
-        await self._once(context, CONFIG_MAPS, config_map(context, attempt, replicas))
+        await self._create_once(context, SECRETS, ssh_secret(training, attempt), check=False)
+        await self._create_once(context, CONFIG_MAPS, config_map(context, attempt, replicas))
         if action.gang:
-            await self._once(context, POD_GROUPS, pod_group(training, attempt, replicas))
-        await self._job(context, workers_job(context, attempt, replicas, gang=action.gang))
+            await self._create_once(context, POD_GROUPS, pod_group(training, attempt, replicas))
+        await self._create_job(context, workers_job(context, attempt, replicas, gang=action.gang))
 
-    async def _job(self, context: Context, body: Manifest) -> None:
-        self._store.put(JOBS.plural, await self._once(context, JOBS, body))
+    async def _create_job(self, context: Context, body: Manifest) -> None:
+        self._store.put(JOBS.plural, await self._create_once(context, JOBS, body))
 
-    async def _once(
+    async def _create_once(
         self, context: Context, kind: Kind, body: Manifest, *, check: bool = True
     ) -> JsonObject:
         """Creates an object, or finds it there and ours."""
-        namespace = context.training.meta.namespace
-        try:
-            return await self._cluster.create(kind, namespace, body)
-        except ApiError as error:
-            if error.status != 409 or "AlreadyExists" not in error.reason:
-                raise _refused(error, kind, body) from error
-        if not check:
-            return body
-        return await self._ours(context, kind, body)
+        created = await self._create(context, kind, body)
+        if created is not None:
+            return created
+        return await self._existing(context, kind, body) if check else body
 
-    async def _keep(self, context: Context, kind: Kind, body: Manifest) -> None:
+    async def _create_or_update(self, context: Context, kind: Kind, body: Manifest) -> None:
         """Creates an object, or brings it up to date if it is ours."""
-        namespace = context.training.meta.namespace
+        if await self._create(context, kind, body) is None:
+            await self._existing(context, kind, body)
+            await self._cluster.apply(kind, context.training.meta.namespace, body)
+
+    async def _create(self, context: Context, kind: Kind, body: Manifest) -> JsonObject | None:
+        """Creates an object; None when there is one of its name."""
         try:
-            await self._cluster.create(kind, namespace, body)
-            return
+            return await self._cluster.create(kind, context.training.meta.namespace, body)
         except ApiError as error:
             if error.status != 409 or "AlreadyExists" not in error.reason:
                 raise _refused(error, kind, body) from error
-        await self._ours(context, kind, body)
-        await self._cluster.apply(kind, namespace, body)
+        return None
 
-    async def _ours(self, context: Context, kind: Kind, body: Manifest) -> JsonObject:
+    async def _existing(self, context: Context, kind: Kind, body: Manifest) -> JsonObject:
         """The object under that name, if this training controls it."""
         name = name_of(body)
         existing = await self._cluster.get(kind, context.training.meta.namespace, name)
@@ -147,7 +145,7 @@ class Performer:
             raise _not_ours(context, kind, body, owner)
         return existing
 
-    async def _output_claim(self, context: Context) -> None:
+    async def _create_output_claim(self, context: Context) -> None:
         body = output_claim(context.training)
         if body is None:
             return
@@ -157,9 +155,9 @@ class Performer:
         except ApiError as error:
             if error.status != 409:
                 raise _refused(error, CLAIMS, body) from error
-            await self._made_for_this(context, name_of(body))
+            await self._check_made_for_this(context, name_of(body))
 
-    async def _made_for_this(self, context: Context, name: str) -> None:
+    async def _check_made_for_this(self, context: Context, name: str) -> None:
         """Checks that a claim was made for this training, which may have been kept from before."""
         existing = await self._cluster.get(CLAIMS, context.training.meta.namespace, name)
         if existing is None:

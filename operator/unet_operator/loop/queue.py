@@ -24,12 +24,16 @@ class WorkQueue(Generic[K]):
 
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
+        """In the order in which they came."""
         self._waiting: set[K] = set()
+        """The same, to look one up."""
         self._working: set[K] = set()
         self._again: set[K] = set()
+        """Added while they were worked on."""
         self._alarms: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._filled = asyncio.Event()
+        """Set when a key is ready."""
         self.handled = 0
         """Keys worked on so far: a liveness probe sees that it grows."""
 
