@@ -122,7 +122,7 @@ def resource_version(body: JsonObject) -> str:
 def version_number(version: str) -> int:
     """A resourceVersion as a number, to tell the newer of two: Kubernetes promises that they
     compare so (KEP-5504).  0, older than all, for what is no number."""
-    return int(version) if version.isdigit() else 0
+    return int(version) if version.isdecimal() else 0
 
 
 def _wrong(field: str, expected: str, value: object) -> UnreadableError:

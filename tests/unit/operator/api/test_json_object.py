@@ -77,6 +77,6 @@ def test_an_object_is_known_by_its_metadata():
     assert resource_version({}) == ""
 
 
-@pytest.mark.parametrize(("written", "number"), [("12", 12), ("", 0), ("x", 0)])
+@pytest.mark.parametrize(("written", "number"), [("12", 12), ("", 0), ("x", 0), ("²", 0)])
 def test_a_version_that_is_no_number_is_older_than_all(written, number):
     assert version_number(written) == number
