@@ -20,14 +20,8 @@ from support.operator.making import (
 )
 
 LAUNCHER_FAILED = job("launcher", failed="pod failed", active=0)
-
-
 SETTLED = after(SETTLE.total_seconds() + 1)
-
-
 ENDED_WORKERS = (job("worker", suspended=True, active=0),)
-
-
 REPORT = {
     "kind": "report",
     "code": 0,
@@ -38,8 +32,6 @@ REPORT = {
     "hd95": 6.2,
     "report": "report.html",
 }
-
-
 REST = (job("worker", suspended=True, active=0), *launcher_done())
 
 

@@ -6,18 +6,11 @@ from dataclasses import replace
 
 from unet_operator.lifecycle.phase import terminal
 
-from support.operator.making import (
-    spec,
-    training,
-)
+from support.operator.making import spec, training
 from support.operator.world import World
 
 STAGED = {"source": {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}}
-
-
 LIVE = ["Pending", "Staging", "Starting", "Training", "Restarting", "Evaluating"]
-
-
 ENDED = ["Succeeded", "Failed"]
 
 

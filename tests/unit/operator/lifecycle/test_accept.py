@@ -15,9 +15,7 @@ from support.operator.making import (
     training,
 )
 from support.operator.phases import go_on, reach
-from unet_operator.lifecycle.actions import (
-    CreateOutputClaim,
-)
+from unet_operator.lifecycle.actions import CreateOutputClaim
 from unet_operator.observe.objects import Claim
 
 

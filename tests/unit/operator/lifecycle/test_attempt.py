@@ -20,16 +20,8 @@ from support.operator.making import (
     training,
     two_workers,
 )
-from support.operator.moments import (
-    ENDED_WORKERS,
-    LAUNCHER_FAILED,
-    SETTLED,
-    restarting,
-)
-from unet_operator.lifecycle.actions import (
-    CreateWorkers,
-    SuspendJob,
-)
+from support.operator.moments import ENDED_WORKERS, LAUNCHER_FAILED, SETTLED, restarting
+from unet_operator.lifecycle.actions import CreateWorkers, SuspendJob
 
 
 def test_the_attempt_is_written_before_any_child_of_it_is_made():

@@ -20,10 +20,7 @@ from support.operator.making import (
     starting,
     two_workers,
 )
-from support.operator.moments import (
-    LAUNCHER_FAILED,
-    SETTLED,
-)
+from support.operator.moments import LAUNCHER_FAILED, SETTLED
 from support.operator.phases import go_on, reach
 from unet_operator.api.status import Plan, TrainingProgress
 from unet_operator.lifecycle.attempt_end import LET_CHECKPOINT, LET_NOTICE, SETTLE

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.making import (
-    decided,
-    job,
-    launcher_done,
-    pod,
-    running,
-    seen,
-    two_workers,
-)
-from support.operator.moments import (
-    REST,
-    succeeded,
-)
+from support.operator.making import decided, job, launcher_done, pod, running, seen, two_workers
+from support.operator.moments import REST, succeeded
 from support.operator.phases import edit, reach
-from unet_operator.lifecycle.actions import (
-    CreateEvaluate,
-    DeleteJob,
-    SuspendJob,
-)
+from unet_operator.lifecycle.actions import CreateEvaluate, DeleteJob, SuspendJob
 
 
 def test_workers_stay_when_asked_to():

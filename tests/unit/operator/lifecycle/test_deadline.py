@@ -14,9 +14,7 @@ from support.operator.making import (
     two_workers,
 )
 from support.operator.phases import edit, go_on, reach
-from unet_operator.lifecycle.actions import (
-    SuspendJob,
-)
+from unet_operator.lifecycle.actions import SuspendJob
 from unet_operator.lifecycle.phase import terminal
 
 

@@ -17,14 +17,8 @@ from support.operator.making import (
     trained,
     two_workers,
 )
-from support.operator.moments import (
-    REST,
-)
-from unet_operator.lifecycle.actions import (
-    CreateEvaluate,
-    CreateReport,
-    SuspendJob,
-)
+from support.operator.moments import REST
+from unet_operator.lifecycle.actions import CreateEvaluate, CreateReport, SuspendJob
 
 
 def test_a_trained_network_is_evaluated_and_its_workers_released():

@@ -15,15 +15,9 @@ from support.operator.making import (
     trained,
     training,
 )
-from support.operator.moments import (
-    REST,
-    report_done,
-    succeeded,
-)
+from support.operator.moments import REST, report_done, succeeded
 from support.operator.phases import edit, go_on, reach
-from unet_operator.lifecycle.actions import (
-    CreateEvaluate,
-)
+from unet_operator.lifecycle.actions import CreateEvaluate
 
 
 def test_a_higher_round_evaluates_once_more():

@@ -30,8 +30,6 @@ from unet_operator.lifecycle.refused_object import RETRY_SECONDS, with_refusal
 
 STAGED = {"dataset": {"source": {"https": {"url": "https://example.org/t", "sha256": "a" * 64}}}}
 MADE = {"output": {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}}
-
-
 NO_ROOM = Obstacle("QuotaExceeded", "no room; raise it")
 
 

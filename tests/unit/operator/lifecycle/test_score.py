@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from support.operator.making import (
-    NAME,
-    UID,
-    decided,
-    job,
-    seen,
-    trained,
-)
-from support.operator.moments import (
-    REST,
-    report_done,
-)
+from support.operator.making import NAME, UID, decided, job, seen, trained
+from support.operator.moments import REST, report_done
 
 
 def test_the_report_s_last_words_are_the_score():

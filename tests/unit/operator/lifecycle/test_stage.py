@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from support.operator.making import (
-    advanced,
-    decided,
-    ended,
-    job,
-    pod,
-    seen,
-    training,
-)
-from unet_operator.lifecycle.actions import (
-    CreateStage,
-)
+from support.operator.making import advanced, decided, ended, job, pod, seen, training
+from unet_operator.lifecycle.actions import CreateStage
 
 SOURCE = {
     "task": "Task04_Hippocampus",

@@ -17,9 +17,7 @@ from support.operator.making import (
     two_workers,
 )
 from unet_operator.failure.no_room import WAIT_FOR_ROOM
-from unet_operator.lifecycle.actions import (
-    CreateLauncher,
-)
+from unet_operator.lifecycle.actions import CreateLauncher
 
 
 def test_acceptance_names_the_launcher_log_from_the_start():

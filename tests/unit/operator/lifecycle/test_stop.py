@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from support.operator.making import (
-    after,
-    decided,
-    job,
-    launcher_pod,
-    pod,
-    seen,
-    two_workers,
-)
-from support.operator.moments import (
-    ENDED_WORKERS,
-    LAUNCHER_FAILED,
-    SETTLED,
-    restarting,
-)
+from support.operator.making import after, decided, job, launcher_pod, pod, seen, two_workers
+from support.operator.moments import ENDED_WORKERS, LAUNCHER_FAILED, SETTLED, restarting
 from unet_operator.lifecycle.attempt_end import SETTLE
 
 

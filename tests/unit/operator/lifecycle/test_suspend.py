@@ -19,14 +19,9 @@ from support.operator.making import (
     training,
     two_workers,
 )
-from support.operator.moments import (
-    REST,
-)
+from support.operator.moments import REST
 from support.operator.phases import ENDED, LIVE, edit, go_on, reach
-from unet_operator.lifecycle.actions import (
-    CreateEvaluate,
-    SuspendJob,
-)
+from unet_operator.lifecycle.actions import CreateEvaluate, SuspendJob
 
 SUSPEND = {"runPolicy": {"suspend": True}}
 

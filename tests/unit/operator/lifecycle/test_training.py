@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.operator.making import (
-    after,
-    decided,
-    job,
-    pod,
-    running,
-    seen,
-    two_workers,
-)
-from support.operator.moments import (
-    succeeded,
-)
+from support.operator.making import after, decided, job, pod, running, seen, two_workers
+from support.operator.moments import succeeded
 from support.operator.phases import ENDED, LIVE, edit, reach
 from unet_operator.lifecycle.phase import terminal
 

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.making import (
-    after,
-    decided,
-    seen,
-)
-from support.operator.moments import (
-    REST,
-    succeeded,
-)
+from support.operator.making import after, decided, seen
+from support.operator.moments import REST, succeeded
 from support.operator.phases import ENDED, LIVE, edit, reach
-from unet_operator.lifecycle.actions import (
-    DeleteTraining,
-)
+from unet_operator.lifecycle.actions import DeleteTraining
 
 
 def test_the_time_to_live_deletes_the_training_itself():
