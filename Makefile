@@ -14,9 +14,10 @@ VENV_PYTHON := .venv/bin/python
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-lint: setup layers  ## format, lint, import layers, shell
+lint: setup layers  ## format, lint, types, import layers, shell
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+	.venv/bin/mypy
 	shellcheck $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh$$' 2>/dev/null || true)
 
 format:  ## let ruff rewrite what it can
