@@ -80,10 +80,10 @@ def tangles(edges: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
 
 
 def first_sentence(source: str) -> str:
-    """The first sentence of a module's docstring on one line; empty without a docstring."""
+    """The first sentence of a module's docstring, plain, on one line; empty without one."""
     text = ast.get_docstring(ast.parse(source)) or ""
     paragraph = " ".join(text.split("\n\n")[0].split())
-    return re.split(r"(?<=\.)\s", paragraph)[0].rstrip(".")
+    return re.split(r"(?<=\.)\s", paragraph)[0].rstrip(".").replace("`", "")
 
 
 def _prefer(folder: Path) -> None:
