@@ -64,3 +64,10 @@ def test_equal_code_gives_equal_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
         pictures.append((tmp_path / name).read_bytes())
     assert pictures[0] == pictures[1]
     assert ElementTree.fromstring(pictures[0]).tag.endswith("svg")
+
+
+def test_the_page_beside_the_picture_names_every_room():
+    page = (rooms.ROOT / "docs/architecture.md").read_text()
+    for package in rooms.PACKAGES:
+        for room in rooms.read_house(package).rooms:
+            assert f"\n| `{room.name}{'/' if room.folder else '.py'}` |" in page, room.name
