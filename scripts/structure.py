@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
 import os
 import re
 import resource
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -107,7 +109,12 @@ class Tree:
     def fmt_skip(self) -> int:
         """How often the formatter is told to look away."""
         marks = re.compile(r"#\s*fmt:\s*(skip|off)")
-        return sum(len(marks.findall(text)) for text in self.sources.values())
+        return sum(
+            bool(marks.search(token.string))
+            for text in self.sources.values()
+            for token in tokenize.generate_tokens(io.StringIO(text).readline)
+            if token.type == tokenize.COMMENT
+        )
 
 
 def type_errors(tree: Path) -> int:

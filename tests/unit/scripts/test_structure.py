@@ -14,7 +14,7 @@ def short():
 
 class Thing:
     async def method(self):
-        """Says nothing."""
+        """Says # fmt: skip, and means nothing by it."""
 
         def inner():
             pass
