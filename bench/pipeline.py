@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict:
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.planning.settings import TrainConfig
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter

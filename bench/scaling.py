@@ -37,7 +37,7 @@ def rank(args: argparse.Namespace) -> None:
     import time
 
     from unet.network.model import NetworkSpec
-    from unet.parallel.comm import open_comm
+    from unet.parallel.engine import open_comm
     from unet.planning.plan import Shape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads

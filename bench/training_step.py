@@ -34,7 +34,7 @@ OUTPUTS, SUPERVISED = 3, 3
 def serve(args: argparse.Namespace) -> None:
     """Our side."""
     from unet.network.model import NetworkSpec
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.planning.plan import Shape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads

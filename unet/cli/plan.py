@@ -12,7 +12,7 @@ from unet.cli.flags import add_training_flags, config_from
 from unet.data.msd import load_dataset, pick_channels
 from unet.data.regions import make_target
 from unet.data.split import make_split
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.settings import TrainConfig
 from unet.system.progress import Reporter, short_duration
 from unet.system.quiet_import import import_tensorflow

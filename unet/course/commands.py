@@ -18,7 +18,8 @@ from unet.course.flags import SUFFIXES, CourseFlags, parse_flags
 from unet.data.msd import Dataset, brain_tumour_labels, load_dataset, pick_channels
 from unet.data.split import Split, make_split
 from unet.evaluation.folder import Folder
-from unet.parallel.comm import Comm, open_comm
+from unet.parallel.comm import Comm
+from unet.parallel.engine import open_comm
 from unet.planning.settings import TrainConfig
 from unet.system.atomic_file import write_bytes, write_text
 from unet.system.errors import DiskError, UnetError, UsageError

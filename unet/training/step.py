@@ -21,7 +21,8 @@ import tensorflow as tf
 
 from unet.network.losses import combine, dice_of, level_sums, level_weights, shrink_target
 from unet.network.model import build_network
-from unet.parallel.comm import Comm, as_peer_lost
+from unet.parallel.comm import Comm
+from unet.parallel.horovod_engine import as_peer_lost
 from unet.planning.plan import Shape
 from unet.system.errors import MemoryShortError, UsageError
 from unet.training.ema import Ema

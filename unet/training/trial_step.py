@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import LARGEST_SHARE, Measured, Plan, Shape
 from unet.planning.settings import TrainConfig

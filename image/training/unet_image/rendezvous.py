@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unet.parallel.launch import Host, own_address, parse_hostfile
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.network_interface import own_address
 from unet.system.errors import DataError, DiskError, PeerLostError, UnetError, UsageError
 from unet.system.logfmt import format_line
 

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from unet.network.saved_model import load_bundle
-from unet.parallel.comm import Comm, Solo, open_comm
+from unet.parallel.comm import Comm
+from unet.parallel.engine import open_comm
+from unet.parallel.solo import Solo
 from unet.planning.plan import Shape
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads

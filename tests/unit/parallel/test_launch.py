@@ -10,19 +10,17 @@ from pathlib import Path
 import pytest
 
 from unet.cli import launch as command
-from unet.parallel.launch import (
-    Host,
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.launch import complaint
+from unet.parallel.mpirun_arguments import (
     Launch,
     check_room,
-    complaint,
     course_line,
-    interface_towards,
     launcher_environment,
     mpiexec_arguments,
-    own_address,
-    parse_hostfile,
     rank_environment,
 )
+from unet.parallel.network_interface import interface_towards, own_address
 from unet.system.errors import UsageError
 
 PREFIX = Path("/opt/unet")

@@ -10,7 +10,7 @@ from support import tiny
 
 from tests.unit.training.test_tensorboard import events
 from unet.network.saved_model import load_bundle
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.system.threads import use_threads
 from unet.training import loop as module

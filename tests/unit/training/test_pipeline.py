@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support import tiny
 
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import Plan
 from unet.system.errors import DataError, PeerLostError, UsageError
