@@ -11,8 +11,8 @@ import numpy as np
 
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
-from unet.network.model import NetworkSpec
 from unet.planning.fingerprint import compute_fingerprint, make_recipe
+from unet.planning.network import NetworkSpec
 from unet.planning.plan import Plan
 from unet.planning.settings import TrainConfig
 

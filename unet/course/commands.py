@@ -208,7 +208,8 @@ def _announce(flags: CourseFlags, config: TrainConfig, dataset: Dataset) -> None
 
 
 def _print_model(config: TrainConfig) -> None:
-    from unet.network.model import build_network, course_spec
+    from unet.network.model import build_network
+    from unet.planning.network import course_spec
     from unet.system.threads import use_threads
 
     assert config.channels is not None

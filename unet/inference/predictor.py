@@ -18,8 +18,9 @@ from unet.inference.engines import (
     make_backend,
 )
 from unet.inference.sliding_window import sliding_window
-from unet.network.model import NetworkSpec, build_network
+from unet.network.model import build_network
 from unet.network.saved_model import Bundle
+from unet.planning.network import NetworkSpec
 from unet.system.cgroup import memory_available_bytes
 from unet.system.machine import Machine, this_machine
 from unet.training.augmentation import MIRROR_AXES

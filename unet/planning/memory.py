@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from unet.network.model import NetworkSpec
+from unet.planning.network import NetworkSpec
 
 BASE_BYTES = 900e6  # TensorFlow, Keras and the program itself
 BYTES_PER_FEATURE = {"float32": 14.0, "bfloat16": 8.0}  # activations kept for the backward pass

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from unet.data.preparation import Recipe
 from unet.data.regions import Target
-from unet.network.model import NetworkSpec, course_spec
 from unet.planning.course_sizes import course_size, course_steps
 from unet.planning.fingerprint import Fingerprint, make_recipe, target_spacing
 from unet.planning.memory import BYTES_PER_VOLUME_VOXEL, estimate_bytes
+from unet.planning.network import NetworkSpec, course_spec
 from unet.planning.patch import coarsen, fit_patch, grid_shape, strides_for
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError, UsageError
@@ -95,9 +95,9 @@ class Plan(BaseModel):
         return self.batch_size * math.prod(self.patch_size) / self.step_seconds
 
     @property
-    def shape(self) -> Shape:
-        """What fixes time and memory of a step."""
-        return Shape(
+    def shape(self) -> StepShape:
+        """The part of the plan that fixes time and memory of a step."""
+        return StepShape(
             network=self.network,
             patch_size=self.patch_size,
             batch_size=self.batch_size,
@@ -108,8 +108,8 @@ class Plan(BaseModel):
         )
 
 
-class Shape(BaseModel):
-    """The part of a plan that fixes time and memory: what a probe measures."""
+class StepShape(BaseModel):
+    """What fixes time and memory of a training step: what a trial step measures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

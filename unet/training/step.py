@@ -23,7 +23,7 @@ from unet.network.losses import combine, dice_of, level_sums, level_weights, shr
 from unet.network.model import build_network
 from unet.parallel.comm import Comm
 from unet.parallel.horovod_engine import as_peer_lost
-from unet.planning.plan import Shape
+from unet.planning.plan import StepShape
 from unet.system.errors import MemoryShortError, UsageError
 from unet.training.ema import Ema
 
@@ -51,7 +51,7 @@ class Trainer:
         seed: of the initial weights; every rank then takes rank 0's.
     """
 
-    def __init__(self, shape: Shape, comm: Comm, seed: int) -> None:
+    def __init__(self, shape: StepShape, comm: Comm, seed: int) -> None:
         keras.utils.set_random_seed(seed)
         self.shape, self.comm = shape, comm
         self.model = build_network(

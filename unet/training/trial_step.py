@@ -18,7 +18,7 @@ import numpy as np
 
 from unet.parallel.solo import Solo
 from unet.planning.fingerprint import Fingerprint
-from unet.planning.plan import LARGEST_SHARE, Measured, Plan, Shape
+from unet.planning.plan import LARGEST_SHARE, Measured, Plan, StepShape
 from unet.planning.settings import TrainConfig
 from unet.system.cgroup import memory_available_bytes
 from unet.system.errors import MemoryShortError
@@ -34,7 +34,7 @@ SHORT = {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, MemoryShortError.cod
 PATIENCE = 300.0  # seconds a probe may take
 
 
-def measure(shape: Shape, memory_bytes: int) -> Measured | None:
+def measure(shape: StepShape, memory_bytes: int) -> Measured | None:
     """Runs a probe in a child process; None when it took too long.
 
     Args:
@@ -63,7 +63,7 @@ def measure(shape: Shape, memory_bytes: int) -> Measured | None:
     return Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
 
 
-def run(shape: Shape) -> Measured:
+def run(shape: StepShape) -> Measured:
     """Takes a few steps on random data in this process."""
     keep_freed_memory()
     use_threads(shape.threads)
@@ -151,7 +151,7 @@ def host_bytes(plan: Plan, fingerprint: Fingerprint) -> float:
     return batches + largest * 4.0 * (3 * plan.network.outputs + 1)
 
 
-def _trial(shape: Shape) -> Shape:
+def _trial(shape: StepShape) -> StepShape:
     """The shape with two slices at most: more take more time and no more memory."""
     return shape.model_copy(
         update={"batch_size": min(shape.batch_size, 2 * (shape.micro_batch or shape.batch_size))}
@@ -162,6 +162,6 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]),) * 2)
     try:
-        print(run(Shape.model_validate_json(sys.argv[1])).model_dump_json())
+        print(run(StepShape.model_validate_json(sys.argv[1])).model_dump_json())
     except (MemoryShortError, MemoryError):
         sys.exit(MemoryShortError.code)

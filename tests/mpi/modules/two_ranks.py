@@ -17,7 +17,7 @@ from unet.network.saved_model import load_bundle
 from unet.parallel.comm import Comm
 from unet.parallel.engine import open_comm
 from unet.parallel.solo import Solo
-from unet.planning.plan import Shape
+from unet.planning.plan import StepShape
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads
 from unet.training import loop as training
@@ -56,7 +56,7 @@ def trainer(comm: Comm, batch: int, normalisation: str = "instance") -> Trainer:
         supervised_levels=2,
         normalisation=normalisation,
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=tiny.PATCH,
         batch_size=batch,

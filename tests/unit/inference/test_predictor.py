@@ -12,8 +12,8 @@ from unet.inference import engines as backends
 from unet.inference.engines import windows_at_once
 from unet.inference.predictor import Predictor, activate, window_size
 from unet.network.layers import InstanceNorm
-from unet.network.model import NetworkSpec
 from unet.network.saved_model import load_bundle, save_bundle
+from unet.planning.network import NetworkSpec
 from unet.system.errors import UsageError
 from unet.system.machine import Machine, this_machine
 from unet.training.augmentation import Augmentation

@@ -12,8 +12,9 @@ import tensorflow as tf
 from support import tiny
 
 from unet.network.losses import combine, level_sums
-from unet.network.model import NetworkSpec, build_network, course_spec, portable_network
+from unet.network.model import build_network, portable_network
 from unet.network.saved_model import About, load_bundle, save_bundle, strip_supervision
+from unet.planning.network import NetworkSpec, course_spec
 from unet.planning.plan import Plan
 from unet.system.errors import DataError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.planning.test_plan import TARGET, fingerprint
-from unet.network.model import NetworkSpec
-from unet.planning.plan import Measured, Shape, make_plan
+from unet.planning.network import NetworkSpec
+from unet.planning.plan import Measured, StepShape, make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError
 from unet.system.machine import this_machine
@@ -61,7 +61,7 @@ def test_where_nothing_fits_the_error_names_memory_and_remedy(monkeypatch):
 
 
 def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(4, 8), strides=((2, 2, 2),)),
         patch_size=(16, 16, 16),
         batch_size=8,
@@ -78,7 +78,7 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
 
 
 def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(64, 8), strides=((2, 2, 2),)),
         patch_size=(96, 96, 96),
         batch_size=2,
