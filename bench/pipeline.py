@@ -42,7 +42,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
         threads=args.threads,
         patch_size=args.patch,
     )
-    ready = prepare(config, Solo(), Reporter(rank=1))
+    ready = prepare(config, Solo(), Reporter.silent())
     plan = ready.plan
     trainer = Trainer(plan.shape, Solo(), seed=0)
     feed = Feed(

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     import_tensorflow()
     from unet.training.pipeline import plan_only
 
-    plan = plan_only(config, Solo(), Reporter(rank=1 if args.json else 0))
+    plan = plan_only(config, Solo(), Reporter.silent() if args.json else Reporter())
     if args.json:
         print(plan.model_dump_json(indent=1))
         return 0

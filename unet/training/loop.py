@@ -56,7 +56,7 @@ def train(config: TrainConfig, comm: Comm) -> Path:
             _require_same_run(config, Store(run, fence))
         write_file(run / "config.json", config.model_dump_json(indent=1))
     comm.barrier()
-    reporter = Reporter(comm.rank, run / "log.jsonl")
+    reporter = Reporter.of_rank(comm.rank, run / "log.jsonl")
     reporter.event("config", **config.model_dump(mode="json", exclude_none=True))
     try:
         return _Run(config, comm, reporter, fence, stop, began).train()
