@@ -112,7 +112,7 @@ def _build(
             x = keras.layers.MaxPooling3D(spec.strides[level - 1], name=f"down{level}")(x)
         for index in range(spec.encoder_convolutions):
             x = _convolution(x, filters, spec, f"encode{level}_{index}", bool(portable))
-    logits = []
+    logits: list[keras.KerasTensor] = []
     for level in reversed(range(len(skips))):
         filters = spec.filters[level]
         x = _upsample(x, filters, spec.strides[level], spec, f"up{level}")

@@ -82,7 +82,8 @@ class Horovod:
 
     def allreduce_mean(self, value: ArrayLike) -> Numbers:
         """One allreduce."""
-        return np.asarray(self.allreduce_sum(np.asarray(value, np.float64)), np.float64) / self.size
+        mean: Numbers = self.allreduce_sum(np.asarray(value, np.float64)) / self.size
+        return mean
 
     def agree_any(self, flag: bool) -> bool:
         """One allreduce of a number."""

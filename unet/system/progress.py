@@ -30,6 +30,11 @@ def short_duration(seconds: float) -> str:
     return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
 
 
+def significant(value: float | None, digits: int = 4) -> float | None:
+    """The value with so many significant digits, as lines and records hold it."""
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
 def write_summary(fields: dict[str, object]) -> None:
     """Writes the JSON summary for the pod's status to the file in ``UNET_TERMINATION_LOG``.
 

@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from unet.parallel.fence import Fence
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError
 
+Arrays = dict[str, NDArray[np.generic]]
 KEEP = 2
 REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
 FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
@@ -54,6 +56,46 @@ class Position(BaseModel):
     bad_steps: int = 0  # steps with NaN in a row, up to this one
     settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
 
+    @property
+    def steps_left(self) -> int:
+        """Steps from here to the end of the last epoch."""
+        return (self.epochs - self.epoch) * self.steps_per_epoch - self.step
+
+    def after_step(self, loss: float | None) -> Position:
+        """The position after one more step; its loss is None where it was not finite."""
+        return self.model_copy(
+            update={
+                "step": self.step + 1,
+                "global_step": self.global_step + 1,
+                "losses": self.losses + (0.0 if loss is None else loss),
+                "bad_steps": self.bad_steps + 1 if loss is None else 0,
+            }
+        )
+
+    def would_be_best(self, dice: float | None) -> bool:
+        """Whether no earlier epoch has a better Dice than this one, if it has one."""
+        return dice is not None and (self.best_dice is None or dice >= self.best_dice)
+
+    def after_epoch(self, epochs: int, best_dice: float | None) -> Position:
+        """The position between this epoch, all of whose steps are done, and the next.
+
+        Args:
+            epochs: how many there will be.
+            best_dice: this epoch's, where it is the best so far.
+        """
+        number = self.epoch + 1
+        return self.model_copy(
+            update={
+                "epoch": number,
+                "step": 0,
+                "losses": 0.0,
+                "epochs": epochs,
+                "loss": self.losses / self.steps_per_epoch,
+                "best_dice": self.best_dice if best_dice is None else best_dice,
+                "best_epoch": self.best_epoch if best_dice is None else number,
+            }
+        )
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -61,16 +103,16 @@ class Checkpoint:
 
     path: Path
     position: Position
-    arrays: dict[str, np.ndarray]
+    arrays: Arrays
 
 
-class Store:
+class CheckpointStore:
     """The checkpoints of one run; only rank 0 writes."""
 
     def __init__(self, run: Path, fence: Fence) -> None:
         self.run, self.folder, self.fence = run, run / "checkpoints", fence
 
-    def save(self, position: Position, arrays: dict[str, np.ndarray]) -> Path:
+    def save(self, position: Position, arrays: Arrays) -> Path:
         """Writes a checkpoint and drops the ones no longer needed.
 
         Raises:
@@ -85,7 +127,7 @@ class Store:
             try:
                 temporary.chmod(0o755)
                 with (temporary / "state.npz").open("wb") as stream:
-                    np.savez(stream, **arrays)
+                    np.savez(stream, **arrays)  # type: ignore[arg-type]  # has a flag besides
                     stream.flush()
                     os.fsync(stream.fileno())
                 write_text(temporary / "state.json", position.model_dump_json(indent=1))
@@ -113,7 +155,7 @@ class Store:
             name = (self.folder / "best").read_text().strip()
         except OSError:
             return None
-        return read(self.folder / name)[0]
+        return read_checkpoint(self.folder / name)[0]
 
     def newest_settings(self) -> tuple[Path, dict[str, JsonValue]] | None:
         """The newest checkpoint that says what it was made with, and that; reads no arrays."""
@@ -132,7 +174,7 @@ class Store:
             on_damage: is told each damaged one's path and what is wrong with it.
         """
         for path in reversed(self._numbered()):
-            checkpoint, fault = read(path)
+            checkpoint, fault = read_checkpoint(path)
             if checkpoint is not None:
                 return checkpoint
             self.set_aside(path)
@@ -195,7 +237,7 @@ class Store:
             )
 
 
-def read(path: Path) -> tuple[Checkpoint | None, str]:
+def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
     """Reads and verifies one checkpoint; returns it, or None and what is wrong with it."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())

@@ -18,9 +18,10 @@ from unet.parallel.comm import Comm
 from unet.parallel.engine import open_comm
 from unet.parallel.solo import Solo
 from unet.planning.plan import StepShape
+from unet.report.overlay import blend
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads
-from unet.training import loop as training
+from unet.training.feed import Feed
 from unet.training.loop import train
 from unet.training.step import Trainer
 
@@ -111,7 +112,7 @@ def weights(run: Path) -> str:
 
 
 def two_rank_run(comm: Comm, folder: Path, name: str, **changes: object) -> str:
-    train(tiny.train_config(folder / "data", folder / name, **changes), comm)
+    train(tiny.train_config(folder / "data", folder / name, **changes), comm, blend)
     return weights(folder / name)
 
 
@@ -119,7 +120,7 @@ def from_one_rank_until_told_to_stop(comm: Comm, folder: Path) -> list[object]:
     """One rank stops after an epoch; two go on, until rank 1 is told to stop in step 3."""
     run = folder / "from-one"
     if comm.rank == 0:
-        train(tiny.train_config(folder / "data", run, epochs=1), Solo())
+        train(tiny.train_config(folder / "data", run, epochs=1), Solo(), blend)
     comm.barrier()
     plain, steps = Trainer.step, []
 
@@ -138,7 +139,7 @@ def from_one_rank_until_told_to_stop(comm: Comm, folder: Path) -> list[object]:
 def to_one_rank(comm: Comm, folder: Path) -> str:
     """One rank goes on with what two have left when one of them was killed."""
     if comm.rank == 0:
-        train(tiny.train_config(folder / "data", folder / "to-one"), Solo())
+        train(tiny.train_config(folder / "data", folder / "to-one"), Solo(), blend)
     comm.barrier()
     return weights(folder / "to-one")
 
@@ -153,7 +154,7 @@ def raised(call: Callable[[], object]) -> list[object]:
 
 def rolled_back(comm: Comm, folder: Path) -> list[object]:
     """Rank 1's patches hold NaN from the second step on."""
-    plain, spoilt = training.Feed.batches, set()
+    plain, spoilt = Feed.batches, set()
 
     def batches(self, epoch, steps, first=0):
         for index, batch in enumerate(plain(self, epoch, steps, first), start=first):
@@ -162,8 +163,8 @@ def rolled_back(comm: Comm, folder: Path) -> list[object]:
                 spoilt.update(batch.cases)
             yield batch
 
-    training.Feed.batches = batches
+    Feed.batches = batches
     ends = raised(lambda: two_rank_run(comm, folder, "rolled-back"))
-    training.Feed.batches = plain
+    Feed.batches = plain
     cases = sorted(comm.gather_objects(sorted(spoilt))[1])
     return comm.gather_objects([ends[0], all(case in ends[1] for case in cases)])
