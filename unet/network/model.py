@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from unet.network.layers import (
     BATCH_EPSILON,
@@ -84,6 +86,18 @@ def build_network(
         return _build(spec, patch_size, supervised)
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def strip_supervision(
+    model: keras.Model, weights: list[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """Drops the extra heads of deep supervision from weights in `model.weights` order."""
+    kept = []
+    for variable, value in zip(model.weights, weights, strict=True):
+        owner = variable.path.split("/")[0]
+        if not owner.startswith("PredictionMask") or owner == "PredictionMask":
+            kept.append(value)
+    return kept
 
 
 def portable_network(spec: NetworkSpec, activation: Literal["sigmoid", "softmax"]) -> keras.Model:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.network.saved_model import MODEL_FILE, About, save_bundle, strip_supervision
+from unet.network.model import strip_supervision
+from unet.network.saved_model import COURSE_FILE, OWN_FILE, About, save_bundle
 from unet.parallel.comm import Comm
 from unet.system.progress import Reporter, significant, write_summary
 from unet.training.checkpoint import CheckpointStore, Position
@@ -26,8 +27,8 @@ class FinalModel:
 
     @property
     def path(self) -> Path:
-        """The model's file."""
-        return self.run / "model" / MODEL_FILE
+        """The model's file in the course's form."""
+        return self.run / "model" / COURSE_FILE
 
     def keep_weights(self) -> None:
         """Remembers the present weights as the best."""
@@ -38,7 +39,9 @@ class FinalModel:
         self._best_weights = None
 
     def write(self, position: Position) -> None:
-        """Writes the weights kept, else those of the best checkpoint, else the present ones.
+        """Writes the model in both forms.
+
+        Its weights are those kept, else those of the best checkpoint, else the present ones.
 
         Raises:
             DiskError: the disk is full or not writable.
@@ -59,7 +62,8 @@ class FinalModel:
             validation_dice=position.best_dice,
             epoch=position.best_epoch,
         )
-        save_bundle(self.path, about, weights)
+        save_bundle(self.path.with_name(OWN_FILE), about, weights)
+        save_bundle(self.path, about, weights)  # last: it has always meant that a run is done
 
     def _present_weights(self) -> list[NDArray[np.float32]]:
         return strip_supervision(self.trainer.model, self.trainer.averaged_weights())

@@ -13,8 +13,7 @@ from scipy.special import expit
 
 from unet.evaluation.metrics import dice
 from unet.inference.sliding_window import sliding_window
-from unet.network.model import build_network
-from unet.network.saved_model import strip_supervision
+from unet.network.model import build_network, strip_supervision
 from unet.parallel.comm import Comm
 from unet.training.pipeline import TrainingData
 from unet.training.step import Trainer
