@@ -32,7 +32,8 @@ from unet.training.ema import Ema
 
 CLIP = 12.0  # largest global gradient norm (nnU-Net)
 WEIGHT_DECAY = 1e-4
-Image, Target = NDArray[np.float32], NDArray[np.uint8]
+Image = NDArray[np.float32]
+Target = NDArray[np.uint8]
 Outputs = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 """Loss, whether it was finite, whether a rank was told to stop, and Dice: scalars."""
 NO_MEMORY = "exception:Status: 1,"  # how TensorFlow passes on oneDNN's dnnl_out_of_memory
