@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from unet.parallel.fence import Fence
-from unet.training.checkpoint import CheckpointStore, Position
+from unet.training.checkpoint import CheckpointStore
+from unet.training.position import Position
 
 # Events of the interpreter's own audit log that come before it touches the file system.
 TOUCHES = {

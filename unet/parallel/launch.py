@@ -28,10 +28,10 @@ def find_mpiexec(python: str = sys.executable) -> str:
         UsageError: there is none.
     """
     beside = Path(python).parent / "mpiexec.hydra"
-    found = str(beside) if beside.exists() else shutil.which("mpiexec.hydra")
-    if found is None:
+    mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec.hydra")
+    if mpiexec is None:
         raise UsageError("mpiexec.hydra", "not found", "run `make setup`, or pip install impi-rt")
-    return found
+    return mpiexec
 
 
 def run_launch(launch: Launch, mpiexec: str) -> tuple[Verdict, Ledger]:
@@ -56,8 +56,8 @@ def run_launch(launch: Launch, mpiexec: str) -> tuple[Verdict, Ledger]:
     assert process.stdout is not None
     assert process.stderr is not None
     complaints: list[str] = []
-    aside = threading.Thread(target=_relay_errors, args=(process.stderr, complaints), daemon=True)
-    aside.start()
+    relay = threading.Thread(target=_relay_errors, args=(process.stderr, complaints), daemon=True)
+    relay.start()
     ledger, ending = Ledger(), False
     try:
         for line in process.stdout:
@@ -67,7 +67,7 @@ def run_launch(launch: Launch, mpiexec: str) -> tuple[Verdict, Ledger]:
                 ending = True  # the wrappers linger for each other: see rank.py
                 process.terminate()
         returncode = process.wait()
-        aside.join(timeout=5)
+        relay.join(timeout=5)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -7,7 +7,7 @@ import socket
 import psutil
 
 
-def own_address(host: str) -> str | None:
+def address_towards(host: str) -> str | None:
     """The address by which `host` can reach this machine; None when its name is unknown."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, 22, type=socket.SOCK_DGRAM)[0]
@@ -28,5 +28,5 @@ def interface_of(address: str) -> str | None:
 
 def interface_towards(host: str) -> str | None:
     """The network interface by which `host` is reached; None when its name is unknown."""
-    address = own_address(host)
+    address = address_towards(host)
     return interface_of(address) if address else None

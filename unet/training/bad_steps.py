@@ -12,9 +12,9 @@ from unet.parallel.agreement import gather_names
 from unet.parallel.comm import Comm
 from unet.system.errors import NumericError
 from unet.system.progress import Reporter
-from unet.training.checkpoint import Position
 from unet.training.checkpointing import Checkpointing
 from unet.training.feed import Batch
+from unet.training.position import Position
 
 BAD_STEPS = 3  # in a row, then the newest checkpoint is restored with half the rate
 ROLLBACKS = 3  # then training ends with code 11

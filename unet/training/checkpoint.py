@@ -21,80 +21,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from unet.parallel.fence import Fence
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError
+from unet.training.position import Position
 
 Arrays = dict[str, NDArray[np.generic]]
 KEEP = 2
 REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
 FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
-
-
-class Position(BaseModel):
-    """Where training stands: with the seed, all that sampling and augmentation need."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epoch: int  # epochs completed
-    step: int  # steps completed within the epoch that follows
-    global_step: int
-    steps_per_epoch: int
-    epochs: int
-    ranks: int
-    batch_size: int
-    threads: int
-    rate_factor: float = 1.0  # halved by every roll-back
-    rollbacks: int = 0
-    best_dice: float | None = None
-    best_epoch: int | None = None
-    elapsed: float = 0.0  # seconds that the run has used, over all its lives
-    loss: float | None = None  # mean of the newest complete epoch
-    losses: float = 0.0  # sum over the steps of the epoch that has begun
-    bad_steps: int = 0  # steps with NaN in a row, up to this one
-    settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
-
-    @property
-    def steps_left(self) -> int:
-        """Steps from here to the end of the last epoch."""
-        return (self.epochs - self.epoch) * self.steps_per_epoch - self.step
-
-    def after_step(self, loss: float | None) -> Position:
-        """The position after one more step; its loss is None where it was not finite."""
-        return self.model_copy(
-            update={
-                "step": self.step + 1,
-                "global_step": self.global_step + 1,
-                "losses": self.losses + (0.0 if loss is None else loss),
-                "bad_steps": self.bad_steps + 1 if loss is None else 0,
-            }
-        )
-
-    def would_be_best(self, dice: float | None) -> bool:
-        """Whether no earlier epoch has a better Dice than this one, if it has one."""
-        return dice is not None and (self.best_dice is None or dice >= self.best_dice)
-
-    def after_epoch(self, epochs: int, best_dice: float | None) -> Position:
-        """The position between this epoch, all of whose steps are done, and the next.
-
-        Args:
-            epochs: how many there will be.
-            best_dice: this epoch's, where it is the best so far.
-        """
-        number = self.epoch + 1
-        return self.model_copy(
-            update={
-                "epoch": number,
-                "step": 0,
-                "losses": 0.0,
-                "epochs": epochs,
-                "loss": self.losses / self.steps_per_epoch,
-                "best_dice": self.best_dice if best_dice is None else best_dice,
-                "best_epoch": self.best_epoch if best_dice is None else number,
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -125,14 +62,7 @@ class CheckpointStore:
             self._require_space(sum(array.nbytes for array in arrays.values()))
             temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=self.folder))
             try:
-                temporary.chmod(0o755)
-                with (temporary / "state.npz").open("wb") as stream:
-                    np.savez(stream, **arrays)  # type: ignore[arg-type]  # has a flag besides
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                write_text(temporary / "state.json", position.model_dump_json(indent=1))
-                manifest = {name: _digest(temporary / name) for name in ("state.npz", "state.json")}
-                write_text(temporary / "manifest.json", json.dumps(manifest, indent=1))
+                _write_files(temporary, position, arrays)
                 self.fence.check()
                 self._put(temporary, final)
             finally:
@@ -150,7 +80,7 @@ class CheckpointStore:
         self._drop_old()
 
     def best(self) -> Checkpoint | None:
-        """The best checkpoint, None where there is none or it is damaged."""
+        """The best checkpoint; None if no epoch was validated yet or if it is damaged."""
         try:
             name = (self.folder / "best").read_text().strip()
         except OSError:
@@ -171,7 +101,7 @@ class CheckpointStore:
         """The newest sound checkpoint; newer ones that are damaged are set aside.
 
         Args:
-            on_damage: is told each damaged one's path and what is wrong with it.
+            on_damage: called with each damaged one's path and what is wrong with it.
         """
         for path in reversed(self._numbered()):
             checkpoint, fault = read_checkpoint(path)
@@ -196,9 +126,9 @@ class CheckpointStore:
     def set_aside(self, path: Path) -> None:
         """Renames a damaged checkpoint, so that it counts as one no more but is not lost."""
         self.fence.check()
-        target = path.with_name(f"damaged.{path.name}")
-        shutil.rmtree(target, ignore_errors=True)
-        path.rename(target)
+        aside = path.with_name(f"damaged.{path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
 
     def clear(self) -> None:
         """Removes all checkpoints: the run begins anew."""
@@ -214,8 +144,8 @@ class CheckpointStore:
     def _numbered(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        found = (path for path in self.folder.iterdir() if path.name.isdigit())
-        return sorted(found, key=lambda path: int(path.name))
+        numbered = (path for path in self.folder.iterdir() if path.name.isdigit())
+        return sorted(numbered, key=lambda path: int(path.name))
 
     def _put(self, temporary: Path, final: Path) -> None:
         """Renames into place; one of the same step stays whole until the new one is there."""
@@ -250,6 +180,18 @@ def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
     except (OSError, ValueError, KeyError, AttributeError, ValidationError) as error:
         return None, " ".join(str(error).split()) or type(error).__name__
     return Checkpoint(path, position, arrays), ""
+
+
+def _write_files(folder: Path, position: Position, arrays: Arrays) -> None:
+    """Fills a checkpoint's folder; every file is on the disk when its manifest is."""
+    folder.chmod(0o755)
+    with (folder / "state.npz").open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # has a flag besides arrays
+        stream.flush()
+        os.fsync(stream.fileno())
+    write_text(folder / "state.json", position.model_dump_json(indent=1))
+    manifest = {name: _digest(folder / name) for name in ("state.npz", "state.json")}
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
 
 
 def _digest(file: Path) -> dict[str, object]:

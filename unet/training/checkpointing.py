@@ -12,7 +12,8 @@ from unet.planning.plan import Plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import Terminated
 from unet.system.progress import Reporter
-from unet.training.checkpoint import Checkpoint, CheckpointStore, Position
+from unet.training.checkpoint import Checkpoint, CheckpointStore
+from unet.training.position import Position
 from unet.training.resume import carried_over, first_position, require_same_settings
 from unet.training.step import Trainer
 from unet.training.timing import RunTime

@@ -11,8 +11,9 @@ from unet.network.model import strip_supervision
 from unet.network.saved_model import COURSE_FILE, OWN_FILE, About, save_bundle
 from unet.parallel.comm import Comm
 from unet.system.progress import Reporter, significant, write_summary
-from unet.training.checkpoint import CheckpointStore, Position
+from unet.training.checkpoint import CheckpointStore
 from unet.training.pipeline import TrainingData
+from unet.training.position import Position
 from unet.training.step import Trainer
 
 

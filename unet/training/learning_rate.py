@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from unet.planning.plan import Plan
-from unet.training.checkpoint import Position
+from unet.training.position import Position
 
 WARM_UP = 0.04  # fraction of training spent rising linearly to the peak
 FLOOR = 0.01  # the cosine ends at this share of the peak

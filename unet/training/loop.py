@@ -17,11 +17,11 @@ from unet.parallel.comm import Comm
 from unet.planning.settings import TrainConfig
 from unet.system.progress import Reporter, significant
 from unet.system.signals import Stop
-from unet.training.checkpoint import Position
 from unet.training.feed import Batch
 from unet.training.finish import finish
 from unet.training.learning_rate import rate_of_step
 from unet.training.pipeline import prepare
+from unet.training.position import Position
 from unet.training.run import Run, assemble, take_over_folder, use_machine
 from unet.training.step import StepResult
 from unet.training.timing import EpochTimer, time_left

@@ -78,8 +78,8 @@ def cut(volume: NDArray[V], start: Sequence[int], size: Sequence[int]) -> NDArra
     ]
     if all(low < high for low, high in inside):
         source = tuple(slice(low, high) for low, high in inside)
-        target = tuple(
+        destination = tuple(
             slice(low - s, high - s) for (low, high), s in zip(inside, start, strict=True)
         )
-        result[target] = volume[source]
+        result[destination] = volume[source]
     return result

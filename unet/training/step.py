@@ -126,7 +126,7 @@ class Trainer:
             variable.assign(arrays[name])
 
     def averaged_weights(self) -> list[NDArray[np.float32]]:
-        """Weights for inference, in `model.get_weights` order: EMA where there is one."""
+        """Weights for inference, in `model.get_weights` order: averages of all that are trained."""
         shadow = {
             id(variable): average.numpy()
             for variable, average in zip(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unet.parallel.comm import Comm
-from unet.training.checkpoint import Position
+from unet.training.position import Position
 from unet.training.timing import RunTime
 
 USABLE = 0.97  # of the budget; the rest writes the model

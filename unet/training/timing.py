@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from unet.planning.plan import Plan
 from unet.system.progress import short_duration
-from unet.training.checkpoint import Position
 from unet.training.feed import Feed
+from unet.training.position import Position
 
 
 def time_left(position: Position, steps_per_second: float) -> str:

@@ -1,4 +1,4 @@
-"""The promises of `Comm` that hold for a world of one, and how an engine is chosen.
+"""The promises of `Comm` that hold for one rank alone, and how an engine is chosen.
 
 The same promises over several ranks: tests/mpi.
 """

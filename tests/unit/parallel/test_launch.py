@@ -20,7 +20,7 @@ from unet.parallel.mpirun_arguments import (
     mpiexec_arguments,
     rank_environment,
 )
-from unet.parallel.network_interface import interface_towards, own_address
+from unet.parallel.network_interface import address_towards, interface_towards
 from unet.system.errors import UsageError
 
 PREFIX = Path("/opt/unet")
@@ -98,9 +98,11 @@ def test_first_error_is_the_complaint():
     assert complaint([]) == ""
 
 
-def test_own_address_is_the_one_on_the_way():
-    assert own_address("127.0.0.3") == "127.0.0.1" or own_address("127.0.0.3") == "127.0.0.3"
-    assert own_address("no-such-host.invalid") is None
+def test_address_towards_is_the_one_on_the_way():
+    assert (
+        address_towards("127.0.0.3") == "127.0.0.1" or address_towards("127.0.0.3") == "127.0.0.3"
+    )
+    assert address_towards("no-such-host.invalid") is None
 
 
 def test_interface_is_the_one_on_the_way():

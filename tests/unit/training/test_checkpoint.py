@@ -9,7 +9,8 @@ import pytest
 from unet.parallel.fence import Fence
 from unet.system.errors import DiskError, PeerLostError
 from unet.training import checkpoint as module
-from unet.training.checkpoint import CheckpointStore, Position, read_checkpoint
+from unet.training.checkpoint import CheckpointStore, read_checkpoint
+from unet.training.position import Position
 
 ARRAYS = {"model/0000": np.arange(24, dtype=np.float32).reshape(2, 3, 4), "ema/0000": np.ones(5)}
 
