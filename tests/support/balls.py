@@ -5,7 +5,7 @@ import json
 import nibabel as nib
 import numpy as np
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Region, Target
 from unet.network.model import build_network
 from unet.network.saved_model import About

@@ -20,7 +20,7 @@ from unet.data.msd import load_dataset
 from unet.evaluation.folder import CaseResult, Folder, as_begun, parse_shard
 from unet.system.logfmt import format_line
 from unet.system.machine import usable_cores
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 HELP = "score a trained model: Dice, HD95, NSD, predictions, report"
 INTERVAL = 15.0  # seconds between progress lines

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unet.data.msd import load_dataset, pick_channels
-from unet.planning.fingerprint import Fingerprint, compute_fingerprint, target_spacing
+from unet.data.case_measurement import read_all_facts
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
+from unet.planning.fingerprint import Fingerprint, make_fingerprint
+from unet.planning.grid import target_spacing
 from unet.system.atomic_file import write_text
 from unet.system.errors import DiskError
 from unet.system.progress import Reporter
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     ids = [case.id for case in dataset.cases]
     reporter, began = Reporter.silent() if args.json else Reporter(), time.monotonic()
     try:
-        fingerprint = compute_fingerprint(
+        facts = read_all_facts(
             dataset,
             ids,
             channels,
@@ -56,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
         )
     finally:
         reporter.close()
+    fingerprint = make_fingerprint(dataset, channels, facts)
     if args.output is not None:
         file = args.output / "fingerprint.json"
         try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unet.data.phantom import CASES, LOOKS, make_phantom
+from unet.data.phantom import CASES, make_phantom
+from unet.data.phantom_tasks import TASKS
 from unet.system.values import at_least
 
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--task",
         default="Task01_BrainTumour",
         metavar="TASK",
-        help=f"the task to look like: {', '.join(LOOKS)} (default: Task01_BrainTumour)",
+        help=f"the task to look like: {', '.join(TASKS)} (default: Task01_BrainTumour)",
     )
     parser.add_argument(
         "--cases", type=at_least(1), default=CASES, metavar="N", help=f"cases (default: {CASES})"

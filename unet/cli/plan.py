@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 
 from unet.cli.flags import add_training_flags, config_from
-from unet.data.msd import load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.parallel.solo import Solo
 from unet.planning.settings import TrainConfig
 from unet.system.progress import Reporter, short_duration
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.preflight import QUARANTINE_FILE, Preflight, run_preflight, save_quarantine
 from unet.system.progress import Reporter
 from unet.system.values import at_least

@@ -16,7 +16,7 @@ from unet.parallel.engine import open_comm
 from unet.parallel.rank import rank_of
 from unet.system.errors import UnetError
 from unet.system.progress import write_summary
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

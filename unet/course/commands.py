@@ -15,7 +15,10 @@ from unet.cli.main import guarded
 from unet.cli.plan import require_data
 from unet.cli.report import make_report
 from unet.course.flags import SUFFIXES, CourseFlags, parse_flags
-from unet.data.msd import Dataset, brain_tumour_labels, load_dataset, pick_channels
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.split import Split, make_split
 from unet.evaluation.folder import Folder
 from unet.parallel.comm import Comm
@@ -25,7 +28,7 @@ from unet.system.atomic_file import write_bytes, write_text
 from unet.system.errors import DiskError, UnetError, UsageError
 from unet.system.logfmt import format_line
 from unet.system.machine import usable_cores
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 PREDICTIONS = Path("predictions_directory")
 LISTS = {"train.csv": "training", "validate.csv": "validation", "test.csv": "test"}

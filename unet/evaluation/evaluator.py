@@ -10,7 +10,8 @@ import nibabel as nib
 import numpy as np
 
 from unet.data import geometry
-from unet.data.msd import Case, Dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
 from unet.data.volume import Volume, read_image, read_label
 from unet.evaluation.folder import CaseResult, Folder, Settings, select_cases

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.data.split import Split
 from unet.evaluation.metrics import RegionScore
 from unet.evaluation.postprocess import Postprocess

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.inference.engines import import_openvino, openvino_core, to_openvino
 from unet.inference.predictor import activate

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.data.split import Split
 from unet.network.hdf5_file import read_hdf5, write_hdf5

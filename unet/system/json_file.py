@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,13 +42,18 @@ def read_model(file: Path, kind: type[M], *, remedy: str) -> M | None:
         raise DataError(where, first["msg"], remedy) from None
 
 
-def write_model(file: Path, model: BaseModel) -> None:
+def write_model(file: Path, model: BaseModel, *, exclude: Set[str] = frozenset()) -> None:
     """Writes a model as indented JSON, whole or not at all.
+
+    Args:
+        file: to write; its folder must exist.
+        model: to write.
+        exclude: fields to leave out.
 
     Raises:
         DiskError: the disk is full or cannot be written; an older file stays as it was.
     """
     try:
-        write_text(file, model.model_dump_json(indent=1) + "\n")
+        write_text(file, model.model_dump_json(indent=1, exclude=set(exclude)) + "\n")
     except OSError as error:
         raise DiskError.from_os(file, error) from error

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from unet.data.regions import Target
 from unet.planning.fingerprint import Fingerprint
-from unet.planning.plan import LARGEST_SHARE, MEMORY_SHARE, Measured, Plan, make_plan
+from unet.planning.memory import LARGEST_SHARE, MEMORY_SHARE
+from unet.planning.plan import Measured, Plan
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.cgroup import memory_available_bytes
 from unet.system.errors import MemoryShortError

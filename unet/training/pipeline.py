@@ -12,19 +12,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unet.data.cache import Cache
-from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
 from unet.data.regions import Target, make_target
 from unet.data.split import Split, make_split, save_split
 from unet.parallel.agreement import from_rank_zero, gather_models
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
-from unet.planning.fingerprint import Fingerprint, compute_fingerprint
+from unet.planning.fingerprint import Fingerprint, make_fingerprint
 from unet.planning.plan import Plan
 from unet.planning.settings import TrainConfig
+from unet.system.json_file import write_model
 from unet.system.machine import this_machine, weakest
 from unet.system.progress import Reporter
-from unet.system.run_folder import make_folder, write_file
+from unet.system.run_folder import make_folder
 from unet.training.measured_plan import fitting_plan
 from unet.training.resume import adapted
 from unet.training.run_files import (
@@ -146,9 +149,9 @@ def _write_files(config: TrainConfig, planned: PlannedData, *, new_plan: bool) -
     run = config.output
     Fence(run, config.attempt).check()
     save_split(planned.split, planned.dataset, run)
-    write_file(run / FINGERPRINT_FILE, planned.fingerprint.model_dump_json(indent=1))
+    write_model(run / FINGERPRINT_FILE, planned.fingerprint)
     if new_plan:
-        write_file(run / PLAN_FILE, planned.plan.model_dump_json(indent=1))
+        write_model(run / PLAN_FILE, planned.plan)
 
 
 def _read_cases(
@@ -171,5 +174,4 @@ def _read_cases(
     if comm.rank == 0:
         save_quarantine(whole, config.output)
     whole.require(config.max_bad_cases)
-    sound = [facts.case for facts in whole.facts]
-    return compute_fingerprint(dataset, sound, channels, known=whole.facts), whole.bad_cases
+    return make_fingerprint(dataset, channels, whole.facts), whole.bad_cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.data.preflight import QUARANTINE_FILE, Preflight
 from unet.data.regions import Target
 from unet.planning.fingerprint import Fingerprint

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.data.cache import Prepared
+from unet.data.cache_entry import PreparedCase
 
 V = TypeVar("V", bound=np.generic)
 
@@ -35,7 +35,7 @@ def patch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
 
 
 def patch_start(
-    prepared: Prepared,
+    prepared: PreparedCase,
     patch_size: Sequence[int],
     labels: Sequence[int],
     rng: np.random.Generator,

@@ -13,7 +13,8 @@ from unet.course.commands import (
     train_main,
 )
 from unet.course.flags import CourseFlags, parse_flags
-from unet.data.msd import Case, Dataset, load_dataset
+from unet.data.dataset import Case, Dataset
+from unet.data.msd import load_dataset
 from unet.data.split import make_split
 from unet.system.errors import DataError, DiskError, ExitCode, MemoryShortError, UsageError
 

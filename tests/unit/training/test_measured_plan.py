@@ -4,17 +4,18 @@ import math
 from pathlib import Path
 
 import pytest
+from support.fingerprints import TARGET, same_cases
 
-from tests.unit.planning.test_plan import TARGET, fingerprint
 from unet.planning.network import NetworkSpec
-from unet.planning.plan import Measured, StepShape, make_plan
+from unet.planning.plan import Measured, StepShape
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError
 from unet.system.machine import this_machine
 from unet.training import measured_plan
 from unet.training.trial_step import measure, trial_shape
 
-PRINTS = fingerprint((240, 240, 155))
+PRINTS = same_cases((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
 
 
