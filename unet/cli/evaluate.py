@@ -125,6 +125,7 @@ def evaluate(args: argparse.Namespace, folder: Folder, shard: int = 0, shards: i
     from unet.evaluation.postprocess import load_postprocess
     from unet.inference.predictor import Predictor
     from unet.network.saved_model import load_bundle
+    from unet.report.overlay import draw_overlay
 
     dataset = load_dataset(args.data_path)
     bundle = load_bundle(args.saved_model)
@@ -138,7 +139,8 @@ def evaluate(args: argparse.Namespace, folder: Folder, shard: int = 0, shards: i
     postprocess = load_postprocess(bundle.path)
     settings = make_settings(bundle, dataset, args.cases, postprocess, predictor)
     settings = as_begun(folder, settings)
-    evaluator = Evaluator(dataset, predictor, settings, folder, overlays=not args.no_overlays)
+    draw = None if args.no_overlays else draw_overlay
+    evaluator = Evaluator(dataset, predictor, settings, folder, draw=draw)
     evaluator.run(shard, shards, CaseLines())
     return folder
 

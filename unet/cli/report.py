@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 from unet.evaluation.folder import Folder
+from unet.evaluation.merge import merge, save_results
 from unet.evaluation.postprocess import FILE, choose, load_postprocess, save_postprocess
-from unet.evaluation.summary import Results, merge, save_results, table_text, termination_message
-from unet.report.report import write_report
+from unet.evaluation.summary import Results
+from unet.evaluation.table_text import table_text
+from unet.evaluation.termination_message import termination_message
+from unet.report.results_page import write_report
 from unet.system.errors import DataError, UnetError
 from unet.system.progress import write_summary
 

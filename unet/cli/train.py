@@ -31,10 +31,9 @@ def run(args: argparse.Namespace) -> int:
         require_data(config)
         import_tensorflow()
         comm = open_comm()
-        from unet.report.overlay import blend
         from unet.training.loop import train
 
-        train(config, comm, blend)
+        train(config, comm)
     except UnetError as error:
         if rank_of(os.environ) == 0:
             write_summary(

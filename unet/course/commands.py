@@ -173,10 +173,9 @@ def _train(flags: CourseFlags) -> int:
     comm = open_comm()
     if comm.rank == 0:
         _announce(flags, config, dataset)
-    from unet.report.overlay import blend
     from unet.training.loop import train
 
-    model = train(config, comm, blend)
+    model = train(config, comm)
     if comm.rank == 0:
         _publish(model, flags.saved_model)
         print(f"model saved to {flags.saved_model}")

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from unet.data.geometry import MIRROR_AXES
 from unet.training.sampler import cut
 
 Image = NDArray[np.float16] | NDArray[np.float32]
-
-MIRROR_AXES = (0,)
-"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric."""
 
 
 @dataclass(frozen=True)

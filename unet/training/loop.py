@@ -25,15 +25,14 @@ from unet.training.position import Position
 from unet.training.run import Run, assemble, take_over_folder, use_machine
 from unet.training.step import StepResult
 from unet.training.timing import EpochTimer, time_left
-from unet.training.validation import DrawMasks, Validation
+from unet.training.validation import Validation
 
 
-def train(config: TrainConfig, comm: Comm, draw: DrawMasks) -> Path:
+def train(config: TrainConfig, comm: Comm) -> Path:
     """Trains and returns the final model's file.
 
     Args:
         comm: the other ranks, all of which call this.
-        draw: makes the picture of a validation slice.
 
     Raises:
         UnetError: with the exit code that says what kind of failure it was.
@@ -45,7 +44,7 @@ def train(config: TrainConfig, comm: Comm, draw: DrawMasks) -> Path:
         with closing(Reporter.of_rank(comm.rank, config.output / "log.jsonl")) as reporter:
             reporter.event("config", **config.model_dump(mode="json", exclude_none=True))
             data = prepare(config, comm, reporter)
-            run = assemble(config, comm, reporter, stop, fence, data, draw, began)
+            run = assemble(config, comm, reporter, stop, fence, data, began)
             stop.defer()
             position = _begin(run)
             while position.epoch < position.epochs:

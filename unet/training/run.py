@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
 from unet.planning.settings import TrainConfig
+from unet.system.json_file import write_model
 from unet.system.machine import usable_cores
 from unet.system.malloc import keep_freed_memory
 from unet.system.progress import Reporter
-from unet.system.run_folder import make_folder, write_file
+from unet.system.run_folder import make_folder
 from unet.system.signals import Stop
 from unet.system.threads import use_threads
 from unet.training.bad_steps import BadSteps
@@ -26,7 +27,7 @@ from unet.training.step import Trainer
 from unet.training.tensorboard import TensorBoardLog
 from unet.training.time_budget import TimeBudget
 from unet.training.timing import RunTime
-from unet.training.validation import DrawMasks, Validator
+from unet.training.validation import Validator
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def take_over_folder(config: TrainConfig, comm: Comm) -> Fence:
         fence.raise_to_own()
         if config.resume == "auto":
             _require_same_run(config, CheckpointStore(config.output, fence))
-        write_file(config.output / "config.json", config.model_dump_json(indent=1))
+        write_model(config.output / "config.json", config)
     comm.barrier()
     return fence
 
@@ -92,7 +93,6 @@ def assemble(
     stop: Stop,
     fence: Fence,
     data: TrainingData,
-    draw: DrawMasks,
     began: float,
 ) -> Run:
     """Builds the parts of a run, with the network's initial weights.
@@ -122,7 +122,7 @@ def assemble(
             comm.size,
         ),
         peak_rate=peak_for_ranks(plan),
-        validator=Validator(data, comm, draw),
+        validator=Validator(data, comm),
         time=run_time,
         budget=TimeBudget(
             config.time_budget if config.epochs is None else None,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from unet.evaluation.agreement_colours import blend
 from unet.evaluation.metrics import dice
 from unet.inference.sliding_window import sliding_window
 from unet.network.model import build_network, strip_supervision
@@ -19,10 +20,6 @@ from unet.training.pipeline import TrainingData
 from unet.training.step import Trainer
 
 Picture = NDArray[np.float32]
-DrawMasks = Callable[[Picture, NDArray[np.uint8], NDArray[np.uint8]], Picture]
-"""Colours a slice: grey values from 0 to 1, predicted and actual labels, ``[A, B]`` each, become
-``[A, B, 3]`` from 0 to 1.
-"""
 OVERLAP = 0.25  # of windows; half of it is for the final evaluation
 
 
@@ -42,8 +39,8 @@ class Validation:
 class Validator:
     """Scores the averaged weights on the prepared grid."""
 
-    def __init__(self, data: TrainingData, comm: Comm, draw: DrawMasks) -> None:
-        self.data, self.comm, self.draw = data, comm, draw
+    def __init__(self, data: TrainingData, comm: Comm) -> None:
+        self.data, self.comm = data, comm
         plan = data.plan
         self.model = build_network(plan.network, plan.precision, plan.patch_size)
         self._predict = tf.function(lambda windows: self.model(windows, training=False))
@@ -95,5 +92,5 @@ class Validator:
         grey = np.asarray(self.data.cache.open(case).image[:, :, index, 0], np.float32)
         low, high = np.percentile(grey, (1, 99.5))
         grey = np.clip((grey - low) / max(high - low, 1e-6), 0, 1)
-        colours = self.draw(grey, predicted_labels[:, :, index], actual_labels[:, :, index])
+        colours = blend(grey, predicted_labels[:, :, index], actual_labels[:, :, index])
         return colours.transpose(1, 0, 2)[::-1]  # anterior up

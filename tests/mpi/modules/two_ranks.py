@@ -18,7 +18,6 @@ from unet.parallel.comm import Comm
 from unet.parallel.engine import open_comm
 from unet.parallel.solo import Solo
 from unet.planning.plan import StepShape
-from unet.report.overlay import blend
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads
 from unet.training.feed import Feed
@@ -112,7 +111,7 @@ def weights(run: Path) -> str:
 
 
 def two_rank_run(comm: Comm, folder: Path, name: str, **changes: object) -> str:
-    train(tiny.train_config(folder / "data", folder / name, **changes), comm, blend)
+    train(tiny.train_config(folder / "data", folder / name, **changes), comm)
     return weights(folder / name)
 
 
@@ -120,7 +119,7 @@ def from_one_rank_until_told_to_stop(comm: Comm, folder: Path) -> list[object]:
     """One rank stops after an epoch; two go on, until rank 1 is told to stop in step 3."""
     run = folder / "from-one"
     if comm.rank == 0:
-        train(tiny.train_config(folder / "data", run, epochs=1), Solo(), blend)
+        train(tiny.train_config(folder / "data", run, epochs=1), Solo())
     comm.barrier()
     plain, steps = Trainer.step, []
 
@@ -139,7 +138,7 @@ def from_one_rank_until_told_to_stop(comm: Comm, folder: Path) -> list[object]:
 def to_one_rank(comm: Comm, folder: Path) -> str:
     """One rank goes on with what two have left when one of them was killed."""
     if comm.rank == 0:
-        train(tiny.train_config(folder / "data", folder / "to-one"), Solo(), blend)
+        train(tiny.train_config(folder / "data", folder / "to-one"), Solo())
     comm.barrier()
     return weights(folder / "to-one")
 

@@ -11,7 +11,6 @@ from support import tiny
 from tests.unit.training.test_tensorboard import events
 from unet.network.saved_model import load_bundle
 from unet.parallel.solo import Solo
-from unet.report.overlay import blend
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.system.threads import use_threads
 from unet.training import loop as module
@@ -40,7 +39,7 @@ def weights(run):
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
     run = tiny.make_run(data, tmp_path_factory.mktemp("undisturbed"))
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     return weights(run)
 
 
@@ -80,10 +79,10 @@ def test_terminated_in_mid_epoch_it_resumes_to_the_same_weights(
     step.count = 0
     monkeypatch.setattr(Trainer, "step", step)
     with pytest.raises(Terminated) as caught:
-        train(tiny.train_config(data, run), Solo(), blend)
+        train(tiny.train_config(data, run), Solo())
     assert caught.value.code == 143
     assert "event=checkpoint epoch=1 step=7 path=checkpoints/000007" in capsys.readouterr().out
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     assert "event=resume epoch=1 step=7 from=checkpoints/000007" in capsys.readouterr().out
     assert_same(run, undisturbed)
 
@@ -102,9 +101,9 @@ def test_terminated_while_it_validates_it_resumes_to_the_same_weights(
 
     monkeypatch.setattr(Validator, "validate", validate)
     with pytest.raises(Terminated):
-        train(tiny.train_config(data, run), Solo(), blend)
+        train(tiny.train_config(data, run), Solo())
     assert "event=checkpoint epoch=1 step=8" in capsys.readouterr().out
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     assert "event=resume epoch=1 step=8" in capsys.readouterr().out
     assert_same(run, undisturbed)
 
@@ -114,7 +113,7 @@ def test_terminated_before_the_first_step_it_ends_at_once(data, tmp_path, monkey
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(module, "prepare", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Terminated) as caught:
-        train(tiny.train_config(data, run), Solo(), blend)
+        train(tiny.train_config(data, run), Solo())
     assert caught.value.code == 143
     assert not (run / "checkpoints").exists()
     assert signal.getsignal(signal.SIGTERM) is before
@@ -122,7 +121,7 @@ def test_terminated_before_the_first_step_it_ends_at_once(data, tmp_path, monkey
 
 def test_every_epoch_leaves_its_figures_and_a_picture(data, tmp_path):
     run = tiny.make_run(data, tmp_path / "run", epochs=2)
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     epochs = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     shown = events(run / "tensorboard")[1:]
     assert [record["epoch"] for record in epochs] == [event.step for event in shown] == [1, 2]
@@ -138,7 +137,7 @@ def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, 
     with monkeypatch.context() as patch:
         during_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(Terminated):
-            train(config, Solo(), blend)
+            train(config, Solo())
     plain = Checkpointing.adopt
 
     def adopt(self, checkpoint):
@@ -147,7 +146,7 @@ def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, 
         return position.model_copy(update={"elapsed": 3600.0})
 
     monkeypatch.setattr(Checkpointing, "adopt", adopt)
-    train(config, Solo(), blend)
+    train(config, Solo())
     assert load_bundle(run).about.epoch == 1
 
 
@@ -155,10 +154,10 @@ def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, mon
     run = tiny.make_run(data, tmp_path / "run", epochs=2)
     scores = iter((0.9, 0.1))
     monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     assert load_bundle(run).about.validation_dice == 0.9
     (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     assert load_bundle(run).about.validation_dice is None
 
 
@@ -177,11 +176,11 @@ def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
     with monkeypatch.context() as patch:
         during_step(patch, 7, crash)
         with pytest.raises(Crash):
-            train(config, Solo(), blend)
+            train(config, Solo())
     newest = run / "checkpoints" / "000006" / "state.npz"
     newest.write_bytes(newest.read_bytes()[:-100])
     capsys.readouterr()
-    train(config, Solo(), blend)
+    train(config, Solo())
     said = capsys.readouterr().out
     assert "event=warning" in said
     assert "from=checkpoints/000005" in said
@@ -192,20 +191,20 @@ def test_newer_attempt_stops_the_older_one_with_13(data, tmp_path, monkeypatch):
     run = tiny.make_run(data, tmp_path / "run")
     during_step(monkeypatch, 2, lambda: (run / "fence").write_text("2\n"))
     with pytest.raises(PeerLostError) as caught:
-        train(tiny.train_config(data, run, attempt=1), Solo(), blend)
+        train(tiny.train_config(data, run, attempt=1), Solo())
     assert caught.value.code == 13
     assert [p.name for p in (run / "checkpoints").iterdir()] == ["000000"]
 
 
 def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path, capsys):
     run = tiny.make_run(data, tmp_path / "run", epochs=1)
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     before = content(run)
     with pytest.raises(UsageError, match=r"--seed: 3, but .* was written with 816"):
-        train(tiny.train_config(data, run, seed=3), Solo(), blend)
+        train(tiny.train_config(data, run, seed=3), Solo())
     assert content(run) == before
     capsys.readouterr()
-    train(tiny.train_config(data, run, seed=3, resume="never"), Solo(), blend)
+    train(tiny.train_config(data, run, seed=3, resume="never"), Solo())
     said = capsys.readouterr().out
     assert "event=resume" not in said
     assert "epoch=1/1" in said
@@ -213,9 +212,9 @@ def test_other_settings_are_refused_by_name_and_never_begins_anew(data, tmp_path
 
 def test_a_run_that_is_trained_says_so_and_how_to_go_on(data, tmp_path, capsys):
     run = tiny.make_run(data, tmp_path / "run", epochs=1)
-    train(tiny.train_config(data, run), Solo(), blend)
+    train(tiny.train_config(data, run), Solo())
     assert "trained already" not in capsys.readouterr().out
-    train(tiny.train_config(data, run, time_budget=3600.0), Solo(), blend)
+    train(tiny.train_config(data, run, time_budget=3600.0), Solo())
     said = capsys.readouterr().out
     assert "event=warning" in said
     assert "1 of 1 epochs are trained already" in said
@@ -227,7 +226,7 @@ def test_plan_of_other_regions_is_refused(tmp_path):
     other = tiny.write_dataset(tmp_path / "two", labels=2)
     (run / "fingerprint.json").unlink()
     with pytest.raises(UsageError, match=r"plan\.json: made for other regions"):
-        train(tiny.train_config(other, run), Solo(), blend)
+        train(tiny.train_config(other, run), Solo())
 
 
 def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
@@ -246,7 +245,7 @@ def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
 
     monkeypatch.setattr(Feed, "batches", batches)
     with pytest.raises(NumericError) as caught:
-        train(tiny.train_config(data, run), Solo(), blend)
+        train(tiny.train_config(data, run), Solo())
     said = capsys.readouterr().out
     assert caught.value.code == 11
     assert said.count("event=nan") == 12
