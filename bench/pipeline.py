@@ -65,7 +65,7 @@ def take_turns(trainer: Trainer, feed: Feed, rounds: int, steps: int) -> Turns:
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     """See the module."""
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.planning.settings import TrainConfig
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter
@@ -83,7 +83,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
         threads=args.threads,
         patch_size=args.patch,
     )
-    ready = prepare(config, Solo(), Reporter(rank=1))
+    ready = prepare(config, Solo(), Reporter.silent())
     plan = ready.plan
     trainer = Trainer(plan.shape, Solo(), seed=0)
     feed = Feed(

@@ -33,7 +33,7 @@ def rank(args: argparse.Namespace) -> None:
     """What every rank runs: steps on random data, timed; rank 0 prints."""
     import time
 
-    from unet.parallel.comm import open_comm
+    from unet.parallel.engine import open_comm
     from unet.planning.network import NetworkSpec
     from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory

@@ -46,7 +46,7 @@ OUTPUTS, SUPERVISED = 3, 3
 
 def serve(args: argparse.Namespace) -> None:
     """Our side."""
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.planning.network import NetworkSpec
     from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     names = args.channels.split(",") if args.channels else None
     channels = pick_channels(dataset, names)
     ids = [case.id for case in dataset.cases]
-    reporter, began = Reporter(rank=1 if args.json else 0), time.monotonic()
+    reporter, began = Reporter.silent() if args.json else Reporter(), time.monotonic()
     try:
         facts = read_all_facts(
             dataset,

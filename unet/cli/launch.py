@@ -6,15 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from unet.parallel.launch import (
-    Launch,
-    check_room,
-    course_line,
-    find_mpiexec,
-    interface_towards,
-    parse_hostfile,
-    run_launch,
-)
+from unet.parallel.hostfile import parse_hostfile
+from unet.parallel.launch import find_mpiexec, run_launch
+from unet.parallel.mpirun_arguments import Launch, check_room, course_line
+from unet.parallel.network_interface import interface_towards
 from unet.parallel.rank import write_stdout
 from unet.system.errors import UsageError
 from unet.system.logfmt import format_line

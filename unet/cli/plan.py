@@ -13,7 +13,7 @@ from unet.data.channels import pick_channels
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.settings import TrainConfig
 from unet.system.progress import Reporter, short_duration
 from unet.system.tensorflow_import import import_tensorflow
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     import_tensorflow()
     from unet.training.pipeline import plan_only
 
-    plan = plan_only(config, Solo(), Reporter(rank=1 if args.json else 0))
+    plan = plan_only(config, Solo(), Reporter.silent() if args.json else Reporter())
     if args.json:
         print(plan.model_dump_json(indent=1))
         return 0

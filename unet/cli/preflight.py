@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the check; raises `DataError` (exit code 10) for more bad cases than allowed."""
     dataset = load_dataset(args.data_path)
     every = tuple(range(len(dataset.channels)))
-    reporter, began = Reporter(rank=1 if args.json else 0), time.monotonic()
+    reporter, began = Reporter.silent() if args.json else Reporter(), time.monotonic()
     try:
         preflight = run_preflight(
             dataset,

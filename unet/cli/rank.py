@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from unet.parallel.mpi_environment import asked_size
+from unet.parallel.mpi_environment import requested_ranks
 from unet.parallel.rank import linger, rank_of, run_rank, write_stdout
 from unet.system.errors import UsageError
 
@@ -29,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     code = run_rank(
         [sys.executable, "-m", "unet", *words], rank=rank_of(os.environ), write=write_stdout
     )
-    if code and (asked_size(os.environ) or 1) > 1:
+    if code and (requested_ranks(os.environ) or 1) > 1:
         linger()
     return code

@@ -12,7 +12,7 @@ import os
 
 from unet.cli.flags import add_training_flags, config_from
 from unet.cli.plan import require_data
-from unet.parallel.comm import open_comm
+from unet.parallel.engine import open_comm
 from unet.parallel.rank import rank_of
 from unet.system.errors import UnetError
 from unet.system.progress import write_summary

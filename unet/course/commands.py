@@ -21,7 +21,8 @@ from unet.data.dataset import Dataset
 from unet.data.msd import load_dataset
 from unet.data.split import Split, make_split
 from unet.evaluation.folder import Folder
-from unet.parallel.comm import Comm, open_comm
+from unet.parallel.comm import Comm
+from unet.parallel.engine import open_comm
 from unet.planning.settings import TrainConfig
 from unet.system.atomic_file import write_bytes, write_text
 from unet.system.errors import DiskError, UnetError, UsageError

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from unet.network.layers import (
     BATCH_EPSILON,
@@ -86,6 +88,18 @@ def build_network(
         keras.config.set_dtype_policy(policy)
 
 
+def strip_supervision(
+    model: keras.Model, weights: list[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """Drops the extra heads of deep supervision from weights in `model.weights` order."""
+    kept = []
+    for variable, value in zip(model.weights, weights, strict=True):
+        owner = variable.path.split("/")[0]
+        if not owner.startswith("PredictionMask") or owner == "PredictionMask":
+            kept.append(value)
+    return kept
+
+
 def portable_network(spec: NetworkSpec, activation: Literal["sigmoid", "softmax"]) -> keras.Model:
     """Builds the network for a file that Keras alone can load: its own layers only.
 
@@ -112,7 +126,7 @@ def _build(
             x = keras.layers.MaxPooling3D(spec.strides[level - 1], name=f"down{level}")(x)
         for index in range(spec.encoder_convolutions):
             x = _convolution(x, filters, spec, f"encode{level}_{index}", bool(portable))
-    logits = []
+    logits: list[keras.KerasTensor] = []
     for level in reversed(range(len(skips))):
         filters = spec.filters[level]
         x = _upsample(x, filters, spec.strides[level], spec, f"up{level}")

@@ -10,7 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-from unet.parallel.comm import as_peer_lost, open_comm
+from unet.parallel.engine import open_comm
+from unet.parallel.horovod_engine import as_peer_lost
 from unet.system.errors import DataError, Terminated
 
 

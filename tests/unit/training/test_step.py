@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from support import tiny
 
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.plan import StepShape
 from unet.system.errors import UsageError
 from unet.system.threads import use_threads
