@@ -9,11 +9,8 @@ from __future__ import annotations
 import argparse
 
 from unet.cli.flags import add_training_flags, config_from
-from unet.data.msd import load_dataset, pick_channels
-from unet.data.regions import make_target
-from unet.data.split import make_split
 from unet.parallel.comm import Solo
-from unet.planning.settings import TrainConfig
+from unet.planning.task import read_task
 from unet.system.progress import Reporter, short_duration
 from unet.system.quiet_import import import_tensorflow
 
@@ -24,30 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=False, help="print the plan as JSON")
 
 
-def require_data(config: TrainConfig) -> None:
-    """Refuses what dataset.json alone shows to be wrong, before TensorFlow is loaded.
-
-    Raises:
-        DataError, UsageError: as those who read it do.
-    """
-    dataset = load_dataset(config.data_path)
-    pick_channels(dataset, config.channels)
-    make_target(dataset, config.region, config.labels)
-    make_split(
-        dataset,
-        config.split,
-        seed=config.seed,
-        validation_fraction=config.validation_fraction,
-        fold=config.fold,
-        folds=config.folds,
-        course_fractions=config.course_fractions,
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Prints the plan and leaves it in the run folder."""
     config = config_from(args)
-    require_data(config)
+    read_task(config)  # what dataset.json alone shows to be wrong is refused at once
     import_tensorflow()
     from unet.training.pipeline import plan_only
 

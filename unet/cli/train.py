@@ -11,9 +11,9 @@ import argparse
 import os
 
 from unet.cli.flags import add_training_flags, config_from
-from unet.cli.plan import require_data
 from unet.parallel.comm import open_comm
 from unet.parallel.rank import rank_of
+from unet.planning.task import read_task
 from unet.system.errors import UnetError
 from unet.system.progress import write_summary
 from unet.system.quiet_import import import_tensorflow
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Trains; returns 0."""
     config = config_from(args)
     try:
-        require_data(config)
+        read_task(config)
         import_tensorflow()
         comm = open_comm()
         from unet.training.loop import train

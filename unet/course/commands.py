@@ -12,7 +12,6 @@ from pathlib import Path
 from unet.cli.evaluate import add_arguments as add_evaluation_flags
 from unet.cli.evaluate import evaluate
 from unet.cli.main import guarded
-from unet.cli.plan import require_data
 from unet.cli.report import make_report
 from unet.course.flags import SUFFIXES, CourseFlags, parse_flags
 from unet.data.msd import Dataset, brain_tumour_labels, load_dataset, pick_channels
@@ -20,6 +19,7 @@ from unet.data.split import Split, make_split
 from unet.evaluation.folder import Folder
 from unet.parallel.comm import Comm, open_comm
 from unet.planning.settings import TrainConfig
+from unet.planning.task import read_task
 from unet.system.atomic_file import write_bytes, write_text
 from unet.system.errors import DiskError, UnetError, UsageError
 from unet.system.logfmt import format_line
@@ -164,7 +164,7 @@ def _in_course_words(command: Callable[[CourseFlags], int], flags: CourseFlags) 
 def _train(flags: CourseFlags) -> int:
     dataset = load_dataset(flags.data_path)
     config = train_config(flags, dataset)
-    require_data(config)
+    read_task(config)
     import_tensorflow()
     comm = open_comm()
     if comm.rank == 0:

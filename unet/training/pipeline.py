@@ -16,7 +16,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from unet.data.cache import Cache
-from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.msd import Dataset
 from unet.data.preflight import (
     QUARANTINE_FILE,
     Preflight,
@@ -24,13 +24,14 @@ from unet.data.preflight import (
     run_preflight,
     save_quarantine,
 )
-from unet.data.regions import Target, make_target
-from unet.data.split import Split, make_split, save_split
+from unet.data.regions import Target
+from unet.data.split import Split, save_split
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
 from unet.planning.fingerprint import Fingerprint, compute_fingerprint
 from unet.planning.plan import LARGEST_SHARE, MEMORY_SHARE, Plan, make_plan
 from unet.planning.settings import TrainConfig
+from unet.planning.task import read_task
 from unet.system.errors import DataError, MemoryShortError, UsageError
 from unet.system.machine import Machine, this_machine, weakest
 from unet.system.progress import Reporter
@@ -82,21 +83,12 @@ def plan_only(config: TrainConfig, comm: Comm, reporter: Reporter) -> Plan:
 def _planned(
     config: TrainConfig, comm: Comm, reporter: Reporter
 ) -> tuple[Dataset, Split, Fingerprint, Plan]:
-    dataset = load_dataset(config.data_path)
-    channels = pick_channels(dataset, config.channels)
-    target = make_target(dataset, config.region, config.labels)
+    task = read_task(config)
+    dataset, channels, target = task.dataset, task.channels, task.target
     run = config.output
     saved = _told(comm, Plan, lambda: read_plan(run, config))
     fingerprint, bad = _read_all(config, dataset, channels, comm, reporter)
-    split = make_split(
-        dataset,
-        config.split,
-        seed=config.seed,
-        validation_fraction=config.validation_fraction,
-        fold=config.fold,
-        folds=config.folds,
-        course_fractions=config.course_fractions,
-    ).without(bad)
+    split = task.split.without(bad)
     machine = weakest(
         [
             Machine.model_validate_json(str(text))
