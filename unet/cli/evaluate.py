@@ -19,8 +19,7 @@ from pathlib import Path
 from unet.data.msd import load_dataset
 from unet.evaluation.folder import CaseResult, Folder, as_begun, parse_shard
 from unet.system.logfmt import format_line
-from unet.system.machine import usable_cores
-from unet.system.quiet_import import import_tensorflow
+from unet.system.start_tensorflow import start_tensorflow
 
 HELP = "score a trained model: Dice, HD95, NSD, predictions, report"
 INTERVAL = 15.0  # seconds between progress lines
@@ -119,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace, folder: Folder, shard: int = 0, shards: int = 1) -> Folder:
     """Evaluates one shard's cases and prints a line for each."""
-    set_threads()
+    start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
@@ -159,13 +158,3 @@ class CaseLines:
             mean = sum(self._dice) / len(self._dice)
             fields = {"stage": "evaluate", "done": f"{done}/{total}", "mean_dice": f"{mean:.4f}"}
             print(format_line(fields), flush=True)
-
-
-def set_threads() -> None:
-    """Gives TensorFlow the threads that OMP_NUM_THREADS or the control group grants."""
-    import_tensorflow()
-    from unet.system.threads import use_threads
-
-    # Already running (in a notebook, or after training): it keeps what it has.
-    with contextlib.suppress(RuntimeError):
-        use_threads(usable_cores())

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unet.cli.evaluate import set_threads
 from unet.system.errors import UsageError
+from unet.system.start_tensorflow import start_tensorflow
 
 HELP = "write ONNX and OpenVINO models and check that they agree"
 FORMATS = ("onnx", "openvino")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError("--format", repr(unknown[0]), f"choose from {', '.join(FORMATS)}")
-    set_threads()
+    start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.inference.export import export
     from unet.network.saved_model import load_bundle

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from unet.cli.evaluate import add_model_arguments, set_threads
+from unet.cli.evaluate import add_model_arguments
 from unet.data.msd import SUFFIXES, case_id
 from unet.data.volume import read_image
 from unet.inference.prediction_file import read_header, write_volume
 from unet.system.errors import DataError, DiskError
+from unet.system.start_tensorflow import start_tensorflow
 
 HELP = "write predictions for images that have no label"
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predicts one image after the other."""
-    set_threads()
+    start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.evaluation.postprocess import load_postprocess
     from unet.inference.predictor import Predictor
