@@ -11,6 +11,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from unet.cli.failure_summary import failure_summary
 from unet.evaluation.folder import Folder
 from unet.evaluation.postprocess import FILE, choose, load_postprocess, save_postprocess
 from unet.evaluation.summary import Results, merge, save_results, table_text, termination_message
@@ -36,20 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Makes the report, and the pod's termination message where one is asked for."""
     stdout = sys.stdout
-    try:
-        with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
-            results = make_report(Folder(args.output), table=not args.json)
-    except UnetError as error:
-        write_summary(
-            {
-                "kind": "report",
-                "code": int(error.code),
-                "cause": error.found,
-                "where": error.where,
-                "remedy": error.remedy,
-            }
-        )
-        raise
+    quiet = contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext()
+    with failure_summary("report"), quiet:
+        results = make_report(Folder(args.output), table=not args.json)
     if args.json:
         print(results.model_dump_json(indent=1), file=stdout)
     write_summary(termination_message(results, "report.html"))

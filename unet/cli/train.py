@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 
+from unet.cli.failure_summary import failure_summary
 from unet.cli.flags import add_training_flags, config_from
 from unet.parallel.comm import open_comm
 from unet.parallel.rank import rank_of
 from unet.planning.task import read_task
-from unet.system.errors import UnetError
-from unet.system.progress import write_summary
 from unet.system.quiet_import import import_tensorflow
 
 
@@ -27,25 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains; returns 0."""
     config = config_from(args)
-    try:
+    with failure_summary("train", rank_of(os.environ)):
         read_task(config)
         import_tensorflow()
         comm = open_comm()
         from unet.training.loop import train
 
         train(config, comm)
-    except UnetError as error:
-        if rank_of(os.environ) == 0:
-            write_summary(
-                {
-                    "kind": "train",
-                    "code": int(error.code),
-                    "cause": error.found,
-                    "where": error.where,
-                    "remedy": error.remedy,
-                    "rank": 0,
-                }
-            )
-        raise
     comm.shutdown()
     return 0
