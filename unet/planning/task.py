@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unet.data.msd import Dataset, load_dataset, pick_channels
 from unet.data.regions import Target, make_target
 from unet.data.split import Split, make_split
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Task:
     split: Split
 
 
-def read_task(settings: TrainConfig) -> Task:
+def read_task(settings: TrainSettings) -> Task:
     """Reads dataset.json and settles channels, regions and split.
 
     Raises:

@@ -7,6 +7,7 @@ What is not written in such a form passes unchanged and is pydantic's to judge.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import re
 from collections.abc import Callable
@@ -75,12 +76,28 @@ def at_least(lowest: int) -> Callable[[str], int]:
     return parse
 
 
+def share(value: object) -> float:
+    """A number from 0 to below 1.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    number = -1.0
+    if isinstance(value, str | int | float):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{value!r} is no share from 0 to below 1")
+    return number
+
+
 def or_auto(value: T) -> T | None:
     """`auto` → None: the plan decides."""
     return None if value == "auto" else value
 
 
 Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, BeforeValidator(share)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 CountOrAuto = Annotated[Count | None, BeforeValidator(or_auto)]
 PositiveOrAuto = Annotated[Positive | None, BeforeValidator(or_auto)]

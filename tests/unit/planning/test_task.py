@@ -5,7 +5,7 @@ from support import tiny
 
 from unet.data.msd import load_dataset
 from unet.data.split import make_split
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.planning.task import read_task
 from unet.system.errors import DataError, UsageError
 
@@ -16,7 +16,7 @@ def data(tmp_path_factory):
 
 
 def settings(data, **given):
-    return TrainConfig(data_path=data, output="o", **given)
+    return TrainSettings(data_path=data, output="o", **given)
 
 
 def test_the_split_is_the_one_that_was_asked_for(data):
