@@ -6,12 +6,11 @@ configuration file, the flags.  A field that is ``None`` is left to the plan.
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from unet.system.errors import UsageError
 from unet.system.settings import Flag, Settings
@@ -164,56 +163,3 @@ class TrainSettings(Settings):
 
 
 TrainConfig = TrainSettings  # as other rooms still call it
-
-
-def read_config_file(path: Path) -> dict[str, object]:
-    """Reads a YAML or JSON configuration file and refuses unknown keys.
-
-    Raises:
-        UsageError: the file is missing, not a mapping, or has an unknown key;
-            the message proposes the nearest known one.
-    """
-    import yaml  # most commands are given none
-
-    try:
-        loaded = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UsageError(f"--config {path}", error.strerror or str(error), "check it") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise UsageError(f"--config {path}", line, "write it as YAML or JSON") from error
-    if not isinstance(loaded, dict):
-        raise UsageError(f"--config {path}", "not a mapping", "write it as `key: value` lines")
-    known = set(TrainConfig.model_fields)
-    for key in loaded:
-        if str(key).replace("-", "_") not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-            raise UsageError(f"--config {path}: {key}", "unknown key", f"did you mean {near}?")
-    return {str(key).replace("-", "_"): value for key, value in loaded.items()}
-
-
-def resolve(flags: dict[str, object], config_file: Path | None) -> TrainConfig:
-    """Merges flags over the configuration file.
-
-    Args:
-        flags: only what was given on the command line.
-
-    Raises:
-        UsageError: a value is out of range, of a wrong type, or contradicts another.
-    """
-    merged = (read_config_file(config_file) if config_file else {}) | flags
-    for name in ("data_path", "output"):
-        if merged.get(name) is None:
-            raise UsageError(f"--{name}", "not given", "name a folder")
-    try:
-        return TrainConfig.model_validate(merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        where = f"--{name.replace('_', '-')}"
-        if name not in flags:
-            where = f"--config {config_file}: {name}"
-        expected = str(first["msg"]).removeprefix("Value error, ").replace("Input", "it")
-        expected = expected.partition(", unable to parse")[0]
-        found = f"{first['input']}, but {expected}"
-        raise UsageError(where, found, "see `python -m unet train --help`") from None

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unet.course.commands import evaluate_main
+from unet.course.evaluate import evaluate_main
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
