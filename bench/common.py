@@ -120,9 +120,9 @@ class Finished:
 @contextlib.contextmanager
 def limited_group(limit_bytes: int) -> Iterator[Path]:
     """A memory control group below this process' own, such as a container has."""
-    from unet.system.cgroup import PROC, _group
+    from unet.system.cgroup import PROC, control_group
 
-    own = _group(PROC, "memory")
+    own = control_group(PROC, "memory")
     if own is None:
         raise SystemExit("no memory control group here")
     group = own.folder / f"bench-{os.getpid()}"

@@ -47,7 +47,7 @@ def serve(args: argparse.Namespace) -> None:
         window = bundle.plan.patch_size
         if args.own_windows:
             window = window_size(bundle.plan.network, window, image.shape)
-        engine = predictor.backend(window)
+        engine = predictor.engine(window)
         cpu, wall = time.process_time(), time.perf_counter()
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
@@ -65,7 +65,7 @@ def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
     from unet.data.preparation import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label
     from unet.evaluation.evaluator import channels_for, target_for
-    from unet.evaluation.folder import select_cases
+    from unet.evaluation.select_cases import select_cases
     from unet.network.saved_model import load_bundle
 
     bundle, dataset = load_bundle(args.saved_model), load_dataset(args.data_path)

@@ -23,15 +23,15 @@ sys.path.insert(0, str(ROOT))
 
 def shape_of(args: argparse.Namespace, network: str, micro: int | None, precision: str) -> str:
     """The probe's argument."""
-    from unet.network.model import NetworkSpec, course_spec
-    from unet.planning.plan import Shape
+    from unet.planning.network import NetworkSpec, course_spec
+    from unet.planning.plan import StepShape
 
     spec = course_spec(1, 1, args.filters, upsampling=False)
     if network == "planned":
         spec = NetworkSpec(
             channels=1, outputs=1, filters=spec.filters, strides=spec.strides, supervised_levels=3
         )
-    return Shape(
+    return StepShape(
         network=spec,
         patch_size=(args.side,) * 3,
         batch_size=args.batch,

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict:
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.planning.settings import TrainConfig
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter
@@ -42,7 +42,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
         threads=args.threads,
         patch_size=args.patch,
     )
-    ready = prepare(config, Solo(), Reporter(rank=1))
+    ready = prepare(config, Solo(), Reporter.silent())
     plan = ready.plan
     trainer = Trainer(plan.shape, Solo(), seed=0)
     feed = Feed(

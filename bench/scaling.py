@@ -36,9 +36,9 @@ def rank(args: argparse.Namespace) -> None:
     """What every rank runs: steps on random data, timed; rank 0 prints."""
     import time
 
-    from unet.network.model import NetworkSpec
-    from unet.parallel.comm import open_comm
-    from unet.planning.plan import Shape
+    from unet.parallel.engine import open_comm
+    from unet.planning.network import NetworkSpec
+    from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads
     from unet.training.step import Trainer
@@ -54,7 +54,7 @@ def rank(args: argparse.Namespace) -> None:
         strides=((2, 2, 2),) * (levels - 1),
         supervised_levels=min(3, levels - 1),
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=args.patch,
         batch_size=args.batch,

@@ -33,9 +33,9 @@ OUTPUTS, SUPERVISED = 3, 3
 
 def serve(args: argparse.Namespace) -> None:
     """Our side."""
-    from unet.network.model import NetworkSpec
-    from unet.parallel.comm import Solo
-    from unet.planning.plan import Shape
+    from unet.parallel.solo import Solo
+    from unet.planning.network import NetworkSpec
+    from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads
     from unet.training.step import Trainer
@@ -51,7 +51,7 @@ def serve(args: argparse.Namespace) -> None:
     )
     precision = "bfloat16" if args.bfloat16 else "float32"
     trainer = Trainer(
-        Shape(
+        StepShape(
             network=network,
             patch_size=args.patch,
             batch_size=args.batch,

@@ -105,15 +105,15 @@ def plan(settings: TrainSettings, *, progress: bool = False) -> Plan:
         DataError, UsageError, DiskError, MemoryShortError: as the stages do.
     """
     from unet.planning.task import read_task
-    from unet.system.quiet_import import import_tensorflow
+    from unet.system.tensorflow_import import import_tensorflow
 
     read_task(settings)  # what dataset.json alone shows to be wrong is refused at once
     import_tensorflow()
-    from unet.parallel.comm import Solo
+    from unet.parallel.solo import Solo
     from unet.system.progress import Reporter
     from unet.training.pipeline import plan_only
 
-    return plan_only(settings, Solo(), Reporter(rank=0 if progress else 1))
+    return plan_only(settings, Solo(), Reporter() if progress else Reporter.silent())
 
 
 def open_ranks(settings: TrainSettings) -> Comm:
@@ -123,11 +123,11 @@ def open_ranks(settings: TrainSettings) -> Comm:
         DataError, UsageError: as `read_task`; or mpirun started another number of ranks.
     """
     from unet.planning.task import read_task
-    from unet.system.quiet_import import import_tensorflow
+    from unet.system.tensorflow_import import import_tensorflow
 
     read_task(settings)  # before the seconds that TensorFlow takes to load
     import_tensorflow()
-    from unet.parallel.comm import open_comm
+    from unet.parallel.engine import open_comm
 
     return open_comm()
 
@@ -181,6 +181,7 @@ def evaluate(
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
     from unet.network.saved_model import load_bundle
+    from unet.report.overlay import draw_overlay
 
     folder = folder or Folder(settings.output)
     dataset = load_dataset(settings.data_path)
@@ -189,7 +190,8 @@ def evaluate(
     postprocess = load_postprocess(bundle.path)
     evaluation = make_settings(bundle, dataset, settings.cases, postprocess, predictor)
     evaluation = as_begun(folder, evaluation)
-    evaluator = Evaluator(dataset, predictor, evaluation, folder, overlays=settings.overlays)
+    draw = draw_overlay if settings.overlays else None
+    evaluator = Evaluator(dataset, predictor, evaluation, folder, draw=draw)
     evaluator.run(shard, shards, on_case)
     return report(folder) if shards == 1 else None
 
@@ -204,8 +206,8 @@ def report(folder: Folder) -> Report:
         DiskError: a file cannot be written.
     """
     from unet.evaluation.learn_postprocess import learn_postprocess
-    from unet.evaluation.summary import merge, save_results
-    from unet.report.report import write_report
+    from unet.evaluation.merge import merge, save_results
+    from unet.report.results_page import write_report
 
     results = merge(folder)
     if results is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from unet.course.command import parse_flags
 from unet.course.flags import CourseFlags
-from unet.data.msd import Case, Dataset
+from unet.data.dataset import Case, Dataset
 
 BRAIN = {1: "edema", 2: "non-enhancing tumor", 3: "enhancing tumour"}
 

@@ -34,15 +34,18 @@ class FingerprintSettings(DataSettings):
 def run(settings: FingerprintSettings, as_json: bool) -> int:
     """Reads every case and prints the facts; a damaged case ends it with exit code 10."""
     from unet.cli.stage import stage_progress
-    from unet.data.msd import load_dataset, pick_channels
-    from unet.planning.fingerprint import compute_fingerprint
+    from unet.data.case_measurement import read_all_facts
+    from unet.data.channels import pick_channels
+    from unet.data.msd import load_dataset
+    from unet.planning.fingerprint import make_fingerprint
     from unet.system.run_folder import make_folder, write_file
 
     dataset = load_dataset(settings.data_path)
     channels = pick_channels(dataset, settings.channels or None)
     ids = [case.id for case in dataset.cases]
     with stage_progress("fingerprint", silent=as_json) as progress:
-        fingerprint = compute_fingerprint(dataset, ids, channels, on_progress=progress)
+        facts = read_all_facts(dataset, ids, channels, on_progress=progress)
+    fingerprint = make_fingerprint(dataset, channels, facts)
     text = fingerprint.model_dump_json(indent=1)
     if settings.output is not None:
         make_folder(settings.output)
@@ -77,7 +80,7 @@ def summary(fingerprint: Fingerprint) -> str:
 def _spacing(fingerprint: Fingerprint) -> str:
     import numpy as np
 
-    from unet.planning.fingerprint import target_spacing
+    from unet.planning.grid import target_spacing
 
     known = [case.spacing for case in fingerprint.cases if case.spacing is not None]
     unknown = len(fingerprint.cases) - len(known)

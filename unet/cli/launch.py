@@ -10,16 +10,10 @@ from pydantic import Field
 
 from unet.cli.command import Command
 from unet.cli.rank import words_after_dashes
-from unet.parallel.launch import (
-    Host,
-    Launch,
-    check_room,
-    course_line,
-    find_mpiexec,
-    interface_towards,
-    parse_hostfile,
-    run_launch,
-)
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.launch import find_mpiexec, run_launch
+from unet.parallel.mpirun_arguments import Launch, check_room, course_line
+from unet.parallel.network_interface import interface_towards
 from unet.parallel.rank import write_stdout
 from unet.system.errors import UsageError
 from unet.system.logfmt import format_line

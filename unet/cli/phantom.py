@@ -12,7 +12,8 @@ from typing import Annotated
 from pydantic import Field
 
 from unet.cli.command import Command
-from unet.data.phantom import CASES, LOOKS, make_phantom
+from unet.data.phantom import CASES, make_phantom
+from unet.data.phantom_tasks import TASKS
 from unet.system.settings import Flag, Settings
 from unet.system.values import FromOne, FromZero
 
@@ -25,7 +26,7 @@ class PhantomSettings(Settings):
     )
     task: Annotated[str, Flag("TASK")] = Field(
         "Task01_BrainTumour",
-        description=f"the task to look like: {', '.join(LOOKS)} (default: {{default}})",
+        description=f"the task to look like: {', '.join(TASKS)} (default: {{default}})",
     )
     cases: Annotated[FromOne, Flag("N")] = Field(CASES, description="cases (default: {default})")
     seed: Annotated[FromZero, Flag("N")] = Field(0, description="default: {default}")

@@ -17,7 +17,7 @@ from unet.system.settings import Flag
 from unet.system.values import FromZero
 
 if TYPE_CHECKING:
-    from unet.data.msd import Dataset
+    from unet.data.dataset import Dataset
     from unet.data.preflight import Preflight
 
 
@@ -54,7 +54,7 @@ def run(settings: PreflightSettings, as_json: bool) -> int:
 
 def summary(dataset: Dataset, preflight: Preflight) -> str:
     """What was found, in a few lines for people."""
-    from unet.data.msd import pick_channels
+    from unet.data.channels import pick_channels
 
     sound = preflight.checked - len(preflight.quarantined)
     labels = ", ".join(f"{value} {name}" for value, name in dataset.labels.items())

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from unet.cli.command import Command
-from unet.parallel.mpi_environment import asked_size
+from unet.parallel.mpi_environment import requested_ranks
 from unet.parallel.rank import linger, rank_of, run_rank, write_stdout
 from unet.system.errors import UsageError
 from unet.system.settings import Flag, Settings
@@ -34,7 +34,7 @@ def run(settings: RankSettings, _as_json: bool) -> int:
     code = run_rank(
         [sys.executable, "-m", "unet", *words], rank=rank_of(os.environ), write=write_stdout
     )
-    if code and (asked_size(os.environ) or 1) > 1:
+    if code and (requested_ranks(os.environ) or 1) > 1:
         linger()
     return code
 

@@ -29,7 +29,7 @@ def run(settings: ReportSettings, as_json: bool) -> int:
     from unet.cli.failure_summary import failure_summary
     from unet.cli.result_output import stdout_for_result
     from unet.evaluation.folder import Folder
-    from unet.evaluation.summary import termination_message
+    from unet.evaluation.termination_message import termination_message
     from unet.system.progress import write_summary
 
     with failure_summary("report"), stdout_for_result(as_json) as stdout:
@@ -48,7 +48,7 @@ def print_report(report: api.Report, *, table: bool = True) -> None:
         DataError: cases are missing.
     """
     from unet.evaluation.postprocess import FILE
-    from unet.evaluation.summary import table_text
+    from unet.evaluation.table_text import table_text
 
     if report.postprocess is not None:
         print(

@@ -12,7 +12,7 @@ from unet.system.progress import Reporter
 @contextmanager
 def stage_progress(name: str, *, silent: bool) -> Iterator[Callable[[int, int], None]]:
     """Gives what is to be called with the cases done and the cases in all."""
-    reporter, began = Reporter(rank=1 if silent else 0), time.monotonic()
+    reporter, began = Reporter.silent() if silent else Reporter(), time.monotonic()
     try:
         yield lambda done, total: reporter.stage(name, done, total, began)
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unet.data.msd import Dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
 from unet.system.errors import UsageError
 
 

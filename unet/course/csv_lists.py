@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.data.split import Split
 from unet.system.atomic_file import write_text
 from unet.system.errors import DiskError

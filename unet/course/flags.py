@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from unet.course.channels import first_channels
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.planning.course_sizes import BATCH, DIVISOR, PATCH
 from unet.system.errors import UsageError
 from unet.system.machine import usable_cores

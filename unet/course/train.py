@@ -12,7 +12,9 @@ from unet import api
 from unet.course.command import print_note, run_command
 from unet.course.flags import SUFFIXES, CourseFlags, translated
 from unet.course.thread_notes import thread_notes
-from unet.data.msd import Dataset, brain_tumour_labels, load_dataset
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.planning.settings import TrainSettings
 from unet.system.errors import DiskError, UsageError
 
@@ -85,7 +87,8 @@ def _announce(flags: CourseFlags, settings: TrainSettings, dataset: Dataset) -> 
 
 
 def _print_model(settings: TrainSettings) -> None:
-    from unet.network.model import build_network, course_spec
+    from unet.network.model import build_network
+    from unet.planning.network import course_spec
     from unet.system.threads import use_threads
 
     assert settings.channels is not None

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import nibabel as nib
 import numpy as np
 
 from unet.data import geometry
-from unet.data.msd import Case, Dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
 from unet.data.volume import Volume, read_image, read_label
-from unet.evaluation.folder import CaseResult, Folder, Settings, select_cases
-from unet.evaluation.metrics import score_region
+from unet.evaluation.folder import CaseResult, Folder, Settings
+from unet.evaluation.metrics import RegionScore, score_region
 from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
+from unet.evaluation.select_cases import select_cases
 from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
 from unet.inference.predictor import Predictor
 from unet.network.saved_model import Bundle
-from unet.report.overlay import draw_overlay
 from unet.system.errors import DataError, UnetError, UsageError
 
 TOLERANCES = (1.0, 2.0)
@@ -27,6 +29,24 @@ TOLERANCES = (1.0, 2.0)
 
 OnCase = Callable[[CaseResult, int, int], None]
 """Called with a case's result, cases done and cases in all."""
+
+
+class Draw(Protocol):
+    """Draws a case's picture; `unet.report.overlay.draw_overlay` is one."""
+
+    def __call__(
+        self,
+        path: Path,
+        volume: Volume,
+        prediction: np.ndarray,
+        truth: np.ndarray,
+        words: Sequence[str],
+        *,
+        several_labels: bool,
+        sides_known: bool,
+    ) -> None:
+        """Writes the picture of label values uint8 [X, Y, Z] over the volume to `path`."""
+        ...
 
 
 class Evaluator:
@@ -37,7 +57,7 @@ class Evaluator:
         predictor: of the model.
         settings: what to evaluate.
         folder: where results go.
-        overlays: whether to draw a picture of each case.
+        draw: draws the picture of each case; no pictures without it.
     """
 
     def __init__(
@@ -47,11 +67,11 @@ class Evaluator:
         settings: Settings,
         folder: Folder,
         *,
-        overlays: bool = True,
+        draw: Draw | None = None,
     ) -> None:
         self.dataset, self.predictor = dataset, predictor
         self.settings, self.folder = settings, folder
-        self.overlays = overlays
+        self.draw = draw
         self.target = target_for(predictor.bundle, dataset)
 
     def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
@@ -67,7 +87,7 @@ class Evaluator:
         failed: list[DataError] = []
         for done, chosen in enumerate(share, 1):
             result = self.folder.result(chosen.id, self.settings.digest)
-            undrawn = self.overlays and not self.folder.overlay(chosen.id).is_file()
+            undrawn = self.draw is not None and not self.folder.overlay(chosen.id).is_file()
             if result is None or undrawn:
                 try:
                     result = self.evaluate(self.dataset.case(chosen.id))
@@ -90,45 +110,56 @@ class Evaluator:
         """
         began = time.monotonic()
         volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
+        if case.label is None:
+            raise DataError(case.id, "has no label", "use `unet predict` for images without label")
         label = read_label(case.label, volume, tuple(self.dataset.labels))
         truth = self.target.region_masks(label)
-        probabilities = self.predictor.probabilities(volume, case.id)
-        raw = self.target.decode(probabilities)
-        del probabilities
+        raw = self.target.decode(self.predictor.probabilities(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
         spacing = file_spacing(volume)
-        scores, candidates = [], {}
-        for index, region in enumerate(self.target.names):
-            pair = prediction[..., index], truth[..., index]
-            tolerances = self.settings.tolerances
-            scores.append(score_region(region, *pair, spacing=spacing, tolerances=tolerances))
-            candidates[region] = candidate_dice(raw[..., index], truth[..., index])
         result = CaseResult(
             case=case.id,
             settings=self.settings.digest,
             shape=label.shape,
             spacing=spacing,
-            regions=tuple(scores),
-            candidates=candidates,
+            regions=self._scores(prediction, truth, spacing),
+            candidates={
+                region: candidate_dice(raw[..., index], truth[..., index])
+                for index, region in enumerate(self.target.names)
+            },
             seconds=round(time.monotonic() - began, 3),
             backend=self.predictor.ran,
         )
-        maps = self.target.label_map(prediction), self.target.label_map(truth)
+        label_maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)
-        save_case(self.folder.predictions, case.id, volume, header, *maps)
-        if self.overlays:
-            words = (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}")
-            draw_overlay(
+        save_case(self.folder.predictions, case.id, volume, header, *label_maps)
+        if self.draw:
+            self.draw(
                 self.folder.overlay(case.id),
                 volume,
-                *maps,
-                words,
-                several=len(scores) > 1,
+                *label_maps,
+                (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}"),
+                several_labels=len(result.regions) > 1,
                 sides_known=knows_sides(header),
             )
         # Last: it says that all of the case is there.
         self.folder.write(self.folder.cases / f"{case.id}.json", result)
         return result
+
+    def _scores(
+        self, prediction: np.ndarray, truth: np.ndarray, spacing: tuple[float, float, float] | None
+    ) -> tuple[RegionScore, ...]:
+        """Scores each region, bool [X, Y, Z, R] both."""
+        return tuple(
+            score_region(
+                region,
+                prediction[..., index],
+                truth[..., index],
+                spacing=spacing,
+                tolerances=self.settings.tolerances,
+            )
+            for index, region in enumerate(self.target.names)
+        )
 
 
 def make_settings(
@@ -177,8 +208,8 @@ def target_for(bundle: Bundle, dataset: Dataset) -> Target:
     try:
         if not bundle.target.exclusive:
             return make_target(dataset, region=",".join(names))
-        found = [make_target(dataset, region=name).regions[0] for name in names]
-        return make_target(dataset, labels=tuple(region.labels[0] for region in found))
+        regions = [make_target(dataset, region=name).regions[0] for name in names]
+        return make_target(dataset, labels=tuple(region.labels[0] for region in regions))
     except UsageError as error:
         raise _other_task(bundle, dataset, error) from None
 

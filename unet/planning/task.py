@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unet.data.msd import Dataset, load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Dataset
+from unet.data.msd import load_dataset
 from unet.data.regions import Target, make_target
 from unet.data.split import Split, make_split
 from unet.planning.settings import TrainSettings

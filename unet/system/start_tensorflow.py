@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from unet.system.machine import usable_cores
-from unet.system.quiet_import import import_tensorflow
+from unet.system.tensorflow_import import import_tensorflow
 
 
 def start_tensorflow() -> None:

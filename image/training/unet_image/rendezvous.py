@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unet.parallel.launch import Host, own_address, parse_hostfile
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.network_interface import address_towards
 from unet.system.errors import DataError, DiskError, PeerLostError, UnetError, UsageError
 from unet.system.logfmt import format_line
 
@@ -206,7 +207,7 @@ def ask(
     run_command: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run,
 ) -> Answer:
     """Asks one worker once."""
-    address = own_address(host)
+    address = address_towards(host)
     if address is None:
         return Answer("name does not resolve")
     check = [sys.executable, "-m", "unet_image", "check", "--data", str(data)]

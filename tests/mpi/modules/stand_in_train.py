@@ -13,7 +13,8 @@ from typing import Annotated
 from pydantic import Field
 
 from unet.cli.command import Command
-from unet.parallel.comm import as_peer_lost, open_comm
+from unet.parallel.engine import open_comm
+from unet.parallel.horovod_engine import as_peer_lost
 from unet.system.errors import DataError, Terminated
 from unet.system.settings import Flag, Settings
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from unet.course.evaluate import evaluate_main
+from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.network.model import build_network
 from unet.network.saved_model import About, load_bundle, save_bundle
-from unet.planning.fingerprint import compute_fingerprint
-from unet.planning.plan import make_plan
+from unet.planning.fingerprint import make_fingerprint
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.machine import Machine
 
@@ -33,7 +34,8 @@ def model(brains, tmp_path_factory):
         patch_size=(32, 32, 32),
         batch_size=1,
     )
-    fingerprint = compute_fingerprint(dataset, [case.id for case in dataset.cases], (0,))
+    facts = read_all_facts(dataset, [case.id for case in dataset.cases], (0,))
+    fingerprint = make_fingerprint(dataset, (0,), facts)
     machine = Machine(cores=2, memory_bytes=8 * 2**30, bfloat16=False)
     plan = make_plan(fingerprint, make_target(dataset), config, machine, split.training)
     about = About(plan=plan, split=split, dataset_name=dataset.name, channel_names=("FLAIR",))

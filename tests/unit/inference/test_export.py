@@ -6,6 +6,7 @@ from support.balls import make_about, some_weights
 
 from unet.cli.main import main
 from unet.inference import export as module
+from unet.inference.engines import openvino_core
 from unet.inference.export import export
 from unet.network.saved_model import save_bundle
 from unet.system.errors import NumericError, UsageError
@@ -22,9 +23,9 @@ def test_both_formats_agree_with_the_model(tmp_path, normalisation, outputs):
         )
         == 0
     )
-    told = json.loads((tmp_path / "out/export.json").read_text())
-    assert set(told["files"]) == {"onnx", "openvino"}
-    assert max(told["parity"].values()) <= 1e-3
+    exported = json.loads((tmp_path / "out/export.json").read_text())
+    assert set(exported["files"]) == {"onnx", "openvino"}
+    assert max(exported["parity"].values()) <= 1e-3
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "unet3d.onnx",
         "unet3d.xml",
@@ -41,6 +42,18 @@ def test_the_exported_onnx_takes_any_batch(bundle, tmp_path):
     windows = np.random.default_rng(0).normal(size=(3, 16, 16, 16, 1)).astype(np.float32)
     (logits,) = session.run(["logits"], {"windows": windows})
     np.testing.assert_allclose(logits, bundle.model()(windows), atol=1e-4)
+
+
+def test_the_exported_ir_has_the_same_names_and_one_kernel_for_an_instance_norm(bundle, tmp_path):
+    export(bundle, tmp_path, ("openvino",))
+    graph = openvino_core().read_model(tmp_path / "unet3d.xml")
+    assert [sorted(port.get_names()) for port in (*graph.inputs, *graph.outputs)] == [
+        ["windows"],
+        ["logits"],
+    ]
+    kinds = [node.get_type_name() for node in graph.get_ordered_ops()]
+    assert kinds.count("MVN") > 0
+    assert "ReduceMean" not in kinds
 
 
 def test_an_export_that_disagrees_is_not_kept(bundle, tmp_path, monkeypatch):

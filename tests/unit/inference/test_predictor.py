@@ -8,12 +8,12 @@ from support.balls import AFFINE, SHAPE, make_about, some_weights
 
 from unet.data.regions import Target
 from unet.data.volume import Volume
-from unet.inference import engines as backends
+from unet.inference import engines
 from unet.inference.engines import windows_at_once
 from unet.inference.predictor import Predictor, activate, window_size
 from unet.network.layers import InstanceNorm
-from unet.network.model import NetworkSpec
 from unet.network.saved_model import load_bundle, save_bundle
+from unet.planning.network import NetworkSpec
 from unet.system.errors import UsageError
 from unet.system.machine import Machine, this_machine
 from unet.training.augmentation import Augmentation
@@ -39,7 +39,7 @@ def test_both_engines_give_the_same_probabilities(tmp_path, normalisation):
 
 
 def test_openvino_takes_an_instance_norm_for_one_kernel(bundle):
-    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
+    graph = engines.to_openvino(bundle.model(), bundle.plan.patch_size)
     kinds = [node.get_type_name() for node in graph.get_ordered_ops()]
     norms = sum(isinstance(layer, InstanceNorm) for layer in bundle.model().layers)
     assert kinds.count("MVN") == norms > 0
@@ -75,10 +75,10 @@ def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(bundle
 
 
 def test_a_named_engine_that_is_not_installed_is_an_error_and_auto_falls_back(monkeypatch):
-    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed"):
-        backends.choose_backend("openvino")
-    assert backends.choose_backend("auto") == "tensorflow"
+        engines.choose_engine("openvino")
+    assert engines.choose_engine("auto") == "tensorflow"
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_a_named_engine_that_is_not_installed_is_an_error_and_auto_falls_back(mo
 )
 def test_bfloat16_is_taken_only_where_it_is_clearly_faster(bundle, monkeypatch, seconds, expected):
     # A clock on which float32 takes 1 s a window and bfloat16 `seconds`.
-    steps = [0.0, 1.0] * backends.TRIES + [0.0, seconds] * backends.TRIES
-    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
-    monkeypatch.setattr(backends.time, "process_time", lambda: steps.pop(0))
-    assert backends.faster_precision(graph) == expected
+    steps = [0.0, 1.0] * engines.TRIES + [0.0, seconds] * engines.TRIES
+    graph = engines.to_openvino(bundle.model(), bundle.plan.patch_size)
+    monkeypatch.setattr(engines.time, "process_time", lambda: steps.pop(0))
+    assert engines.faster_precision(graph) == expected
 
 
 def test_a_processor_without_bfloat16_computes_in_float32(bundle):
@@ -102,14 +102,37 @@ def test_a_processor_without_bfloat16_computes_in_float32(bundle):
         assert predictor.ran == f"{engine} in float32"
 
 
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_a_model_trained_in_float32_is_computed_in_float32_on_any_processor(
+    bundle, engine, monkeypatch
+):
+    monkeypatch.setattr(engines, "faster_precision", lambda graph: "bfloat16")
+    assert bundle.plan.precision == "float32"
+    machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=True)
+    predictor = Predictor(bundle, backend=engine, machine=machine)
+    predictor.probabilities(volume())
+    assert predictor.ran == f"{engine} in float32"
+
+
+@pytest.mark.parametrize("faster", ["bfloat16", "float32"])
+def test_a_model_trained_in_bfloat16_runs_in_what_a_trial_finds_faster(bundle, faster, monkeypatch):
+    monkeypatch.setattr(engines, "faster_precision", lambda graph: faster)
+    trained = bundle.plan.model_copy(update={"precision": "bfloat16"})
+    other = replace(bundle, about=bundle.about.model_copy(update={"plan": trained}))
+    machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=True)
+    predictor = Predictor(other, backend="openvino", machine=machine)
+    predictor.probabilities(volume())
+    assert predictor.ran == f"openvino in {faster}"
+
+
 SIGNALLED_AFTER_OPENVINO = """
 import faulthandler, gc, signal, sys
 faulthandler.enable()  # as pytest does: a signal stack that OpenVINO replaces
 from unet.network.saved_model import load_bundle
-from unet.inference.engines import OpenVinoBackend
+from unet.inference.engines import OpenVinoEngine
 model = load_bundle(sys.argv[1]).model()
 engines = [
-    OpenVinoBackend(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in range(2)
+    OpenVinoEngine(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in range(2)
 ]
 while engines:  # the first made ends first
     del engines[0]
@@ -135,7 +158,7 @@ def test_both_precisions_give_nearly_the_same_probabilities(bundle):
     windows = np.random.default_rng(0).normal(size=(2, 16, 16, 16, 1)).astype(np.float32)
     answers = []
     for precision in ("float32", "bfloat16"):
-        engine = backends.make_backend(
+        engine = engines.make_engine(
             "openvino",
             bundle.model(),
             (16, 16, 16),

@@ -10,19 +10,17 @@ import pytest
 from support.commands import run_command
 
 from unet.cli import launch as command
-from unet.parallel.launch import (
-    Host,
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.launch import complaint
+from unet.parallel.mpirun_arguments import (
     Launch,
     check_room,
-    complaint,
     course_line,
-    interface_towards,
     launcher_environment,
     mpiexec_arguments,
-    own_address,
-    parse_hostfile,
     rank_environment,
 )
+from unet.parallel.network_interface import address_towards, interface_towards
 from unet.system.errors import UsageError
 
 PREFIX = Path("/opt/unet")
@@ -100,9 +98,11 @@ def test_first_error_is_the_complaint():
     assert complaint([]) == ""
 
 
-def test_own_address_is_the_one_on_the_way():
-    assert own_address("127.0.0.3") == "127.0.0.1" or own_address("127.0.0.3") == "127.0.0.3"
-    assert own_address("no-such-host.invalid") is None
+def test_address_towards_is_the_one_on_the_way():
+    assert (
+        address_towards("127.0.0.3") == "127.0.0.1" or address_towards("127.0.0.3") == "127.0.0.3"
+    )
+    assert address_towards("no-such-host.invalid") is None
 
 
 def test_interface_is_the_one_on_the_way():

@@ -11,23 +11,23 @@ import re
 import sys
 import tempfile
 
-CHATTER = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} )")
+UNASKED_LINES = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} )")
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow once, quietly; later imports find it loaded."""
+    """Imports TensorFlow once; later imports find it loaded."""
     if "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr = os.dup(2)
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            import tensorflow  # noqa: F401  # for those who import it later
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)
             caught.seek(0)
             for line in caught:
-                if not CHATTER.match(line):
+                if not UNASKED_LINES.match(line):
                     os.write(2, line)

@@ -4,22 +4,23 @@ import math
 from pathlib import Path
 
 import pytest
+from support.fingerprints import TARGET, same_cases
 
-from tests.unit.planning.test_plan import TARGET, fingerprint
-from unet.network.model import NetworkSpec
-from unet.planning.plan import Measured, Shape, make_plan
+from unet.planning.network import NetworkSpec
+from unet.planning.plan import Measured, StepShape
+from unet.planning.planner import make_plan
 from unet.planning.settings import TrainConfig
 from unet.system.errors import MemoryShortError
 from unet.system.machine import this_machine
-from unet.training import pipeline as prepare
-from unet.training import trial_step as probe
+from unet.training import measured_plan
+from unet.training.trial_step import measure, trial_shape
 
-PRINTS = fingerprint((240, 240, 155))
+PRINTS = same_cases((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
 
 
 def fitting(config: TrainConfig):
-    return prepare._fitting_plan(config, PRINTS, TARGET, CASES, 1, this_machine())
+    return measured_plan.fitting_plan(config, PRINTS, TARGET, CASES, 1, this_machine())
 
 
 def config(**settings) -> TrainConfig:
@@ -30,7 +31,7 @@ def test_a_plan_that_needs_more_than_estimated_is_made_smaller_until_it_fits(mon
     def three_times_as_much(plan, *_):
         return plan.model_copy(update={"memory_bytes": 3 * plan.memory_bytes})
 
-    monkeypatch.setattr(prepare, "refine", three_times_as_much)
+    monkeypatch.setattr(measured_plan, "refine", three_times_as_much)
     made = fitting(config(patch_size=(144, 144, 144), batch_size=8))
     assert made.memory_bytes <= made.memory_limit_bytes == this_machine().memory_bytes
     assert made.batch_size == 8
@@ -45,7 +46,7 @@ def test_a_trial_step_killed_for_memory_makes_the_plan_smaller(monkeypatch):
             raise MemoryShortError("planning", "killed", "more")
         return plan
 
-    monkeypatch.setattr(prepare, "refine", killed_twice)
+    monkeypatch.setattr(measured_plan, "refine", killed_twice)
     fitting(config())
     assert tried == sorted(tried, reverse=True)
     assert tried[0] > tried[-1]
@@ -55,13 +56,13 @@ def test_where_nothing_fits_the_error_names_memory_and_remedy(monkeypatch):
     def killed(*_):
         raise MemoryShortError("planning", "killed", "more")
 
-    monkeypatch.setattr(prepare, "refine", killed)
+    monkeypatch.setattr(measured_plan, "refine", killed)
     with pytest.raises(MemoryShortError, match="give this process more"):
         fitting(config())
 
 
 def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(4, 8), strides=((2, 2, 2),)),
         patch_size=(16, 16, 16),
         batch_size=8,
@@ -70,15 +71,15 @@ def test_a_trial_takes_two_slices_at_most_and_a_step_counts_all():
         threads=1,
         precision="float32",
     )
-    assert probe._trial(shape).batch_size == 4
-    found = probe.measure(probe._trial(shape), 8 * 2**30)
+    assert trial_shape(shape).batch_size == 4
+    found = measure(trial_shape(shape), 8 * 2**30)
     assert found is not None
     assert found.step_seconds > 0
     assert found.peak_bytes > 100e6
 
 
 def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
-    shape = Shape(
+    shape = StepShape(
         network=NetworkSpec(channels=1, outputs=1, filters=(64, 8), strides=((2, 2, 2),)),
         patch_size=(96, 96, 96),
         batch_size=2,
@@ -87,7 +88,7 @@ def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
         precision="float32",
     )
     with pytest.raises(MemoryShortError, match="lack of memory"):
-        probe.measure(shape, 2**30)
+        measure(shape, 2**30)
 
 
 def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch):
@@ -103,7 +104,7 @@ def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch
 
 
 def fitting_with(monkeypatch, refine, **settings):
-    monkeypatch.setattr(prepare, "refine", refine)
+    monkeypatch.setattr(measured_plan, "refine", refine)
     return fitting(config(**settings))
 
 
@@ -114,11 +115,11 @@ def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypa
         wall, cpu = taken[shape.precision]
         return Measured(step_seconds=wall, cpu_seconds=cpu, peak_bytes=10**9)
 
-    monkeypatch.setattr(probe, "measure", measured)
+    monkeypatch.setattr(measured_plan, "measure", measured)
     has_both = this_machine().model_copy(update={"bfloat16": True})
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
     assert plan.precision == "bfloat16"
-    assert probe.refine(plan, config(), PRINTS).precision == "float32"
+    assert measured_plan.refine(plan, config(), PRINTS).precision == "float32"
 
 
 @pytest.mark.parametrize("killed", [True, False])
@@ -130,16 +131,16 @@ def test_float32_that_does_not_fit_leaves_bfloat16_however_fast_it_is(monkeypatc
             raise MemoryShortError("planning", "killed", "more")
         return Measured(step_seconds=0.5, cpu_seconds=0.5, peak_bytes=this_machine().memory_bytes)
 
-    monkeypatch.setattr(probe, "measure", measured)
+    monkeypatch.setattr(measured_plan, "measure", measured)
     has_both = this_machine().model_copy(update={"bfloat16": True})
     plan = make_plan(PRINTS, TARGET, config(), has_both, CASES)
-    assert probe.refine(plan, config(), PRINTS).precision == "bfloat16"
+    assert measured_plan.refine(plan, config(), PRINTS).precision == "bfloat16"
 
 
 def test_batches_that_cannot_be_made_ahead_are_refused_without_a_trial(monkeypatch):
     def measured(*_):
         raise AssertionError("a trial step was taken")
 
-    monkeypatch.setattr(probe, "measure", measured)
+    monkeypatch.setattr(measured_plan, "measure", measured)
     with pytest.raises(MemoryShortError, match="--batch-size"):
         fitting(config(patch_size=(64, 64, 64), batch_size=100000))

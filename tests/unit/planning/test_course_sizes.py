@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fingerprints import GIB, plan_for, same_cases
 
 from unet.planning.course_sizes import BATCH, DIVISOR, PATCH, course_size, course_steps
 from unet.system.errors import UsageError
@@ -13,8 +14,8 @@ BRAIN = ((240, 240, 155), (138, 169, 138))
 
 
 def size(shapes=BRAIN, patch=None, batch=None, room=math.inf):
-    reasons: list[str] = []
-    return *course_size(shapes, patch, batch, lambda voxels: voxels <= room, reasons), reasons
+    decision = course_size(shapes, patch, batch, lambda voxels: voxels <= room)
+    return *decision.value, list(decision.reasons)
 
 
 def test_with_room_the_courses_sizes_are_kept_without_a_word():
@@ -58,3 +59,17 @@ def test_an_epoch_takes_each_case_once_and_three_steps_at_least():
     assert course_steps(411, batch=8, ranks=1) == 51
     assert course_steps(411, batch=4, ranks=3) == 34
     assert course_steps(6, batch=8, ranks=1) == 3
+
+
+def test_the_course_network_keeps_the_course_patch():
+    made = plan_for(same_cases((240, 240, 155)), 64 * GIB, network="course")
+    assert (made.patch_size, made.batch_size) == ((144, 144, 144), 8)
+    assert made.network.filters == (16, 32, 64, 128, 256)
+    with pytest.raises(UsageError, match="multiple of 16"):
+        plan_for(same_cases((240, 240, 155)), network="course", patch_size=(100, 96, 96))
+
+
+def test_the_courses_own_size_fits_into_sixteen_gib():
+    made = plan_for(same_cases((240, 240, 155)), 16 * GIB, network="course")
+    assert (made.patch_size, made.batch_size) == ((144, 144, 144), 8)
+    assert made.memory_bytes <= 16 * GIB

@@ -29,7 +29,7 @@ while True:
 @pytest.fixture
 def enter():
     """Puts a child between fork and exec into a group of its own with a limit."""
-    own = cgroup._group(cgroup.PROC, "memory")
+    own = cgroup.control_group(cgroup.PROC, "memory")
     if own is None:
         pytest.skip("no memory control group here")
     group = own.folder / f"unet-test-{os.getpid()}"
