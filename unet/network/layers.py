@@ -61,7 +61,7 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no 
 
     def _written_out(self, inputs: tf.Tensor) -> tf.Tensor:
         # In this very form OpenVINO takes the whole layer for its one kernel (MVN), which
-        # saves an eighth of the processor time of a network; see tests/unit/result.
+        # saves an eighth of the processor time of a network; see tests/unit/inference.
         wide = tf.cast(inputs, tf.float32)
         centred = wide - tf.reduce_mean(wide, [1, 2, 3], keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)

@@ -61,7 +61,7 @@ def measure(shape: StepShape, memory_bytes: int) -> Measured | None:
     return Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
 
 
-def run(shape: StepShape) -> Measured:
+def take_steps(shape: StepShape) -> Measured:
     """Takes a few steps on random data in this process."""
     keep_freed_memory()
     use_threads(shape.threads)
@@ -92,6 +92,6 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]),) * 2)
     try:
-        print(run(StepShape.model_validate_json(sys.argv[1])).model_dump_json())
+        print(take_steps(StepShape.model_validate_json(sys.argv[1])).model_dump_json())
     except (MemoryShortError, MemoryError):
         sys.exit(MemoryShortError.code)

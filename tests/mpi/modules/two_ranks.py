@@ -1,4 +1,4 @@
-"""What two ranks do together, in one world: steps, and whole runs that end or go on."""
+"""What two ranks do together: steps, and whole runs that end or go on."""
 
 from __future__ import annotations
 
