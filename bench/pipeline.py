@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 def measure(args: argparse.Namespace, folder: Path) -> dict:
     from unet.parallel.solo import Solo
-    from unet.planning.settings import TrainConfig
+    from unet.planning.settings import TrainSettings
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter
     from unet.system.threads import use_threads
@@ -35,7 +35,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
 
     use_threads(args.threads)
     keep_freed_memory()
-    config = TrainConfig(
+    config = TrainSettings(
         data_path=args.data_path,
         output=folder,
         time_budget=args.minutes * 60,

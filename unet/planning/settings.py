@@ -160,6 +160,3 @@ class TrainSettings(Settings):
         """Returns the fields that a resumed run must share with its checkpoint."""
         fields: dict[str, JsonValue] = json.loads(self.model_dump_json(exclude=FREE_TO_CHANGE))
         return fields
-
-
-TrainConfig = TrainSettings  # as other rooms still call it

@@ -21,7 +21,7 @@ from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
 from unet.planning.fingerprint import Fingerprint, make_fingerprint
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.planning.task import read_task
 from unet.system.json_file import write_model
 from unet.system.machine import this_machine, weakest
@@ -55,7 +55,7 @@ class TrainingData(PlannedData):
     cache: Cache
 
 
-def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> TrainingData:
+def prepare(config: TrainSettings, comm: Comm, reporter: Reporter) -> TrainingData:
     """Runs every stage that has not left its file yet; collective.
 
     Raises:
@@ -75,13 +75,13 @@ def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> TrainingData
     return TrainingData(dataset, split, planned.fingerprint, plan, cache)
 
 
-def plan_only(config: TrainConfig, comm: Comm, reporter: Reporter) -> Plan:
+def plan_only(config: TrainSettings, comm: Comm, reporter: Reporter) -> Plan:
     """The plan, and its files in the run folder; prepares no case."""
     make_folder(config.output)
     return plan_data(config, comm, reporter).plan
 
 
-def plan_data(config: TrainConfig, comm: Comm, reporter: Reporter) -> PlannedData:
+def plan_data(config: TrainSettings, comm: Comm, reporter: Reporter) -> PlannedData:
     """Runs every stage up to the plan; collective.
 
     Raises:
@@ -111,7 +111,7 @@ def plan_data(config: TrainConfig, comm: Comm, reporter: Reporter) -> PlannedDat
 
 
 def _plan(
-    config: TrainConfig,
+    config: TrainSettings,
     saved: Plan | None,
     fingerprint: Fingerprint,
     target: Target,
@@ -134,7 +134,7 @@ def _plan(
     return plan
 
 
-def _write_files(config: TrainConfig, planned: PlannedData, *, new_plan: bool) -> None:
+def _write_files(config: TrainSettings, planned: PlannedData, *, new_plan: bool) -> None:
     """Leaves split and fingerprint in the run folder, and a plan only where it is new."""
     run = config.output
     Fence(run, config.attempt).check()
@@ -145,7 +145,7 @@ def _write_files(config: TrainConfig, planned: PlannedData, *, new_plan: bool) -
 
 
 def _read_cases(
-    config: TrainConfig, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
+    config: TrainSettings, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
 ) -> tuple[Fingerprint, frozenset[str]]:
     """Preflight and fingerprint in one pass, sharded over ranks; and the cases set aside."""
     saved = from_rank_zero(comm, Fingerprint, lambda: read_fingerprint(config, dataset, channels))
