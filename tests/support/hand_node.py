@@ -16,7 +16,11 @@ from uuid import uuid4
 
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
-from unet_operator.cluster.client import LEASES, PODS, ApiError, Bucket, Cluster, Kind
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import LEASES, PODS, Kind
+from unet_operator.cluster.rate_limit import TokenBucket
+from unet_operator.cluster.transport import Request
 
 NODES = Kind("v1", "nodes")
 LEASE_NAMESPACE = "kube-node-lease"
@@ -48,7 +52,7 @@ async def _connect(kubeconfig: str) -> Cluster:
     await config.load_kube_config(
         config_file=kubeconfig or None, client_configuration=configuration
     )
-    return Cluster(ApiClient(configuration), Bucket(1e6, 10**6))
+    return Cluster(ApiClient(configuration), TokenBucket(1e6, 10**6))
 
 
 def now(form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
@@ -207,14 +211,16 @@ class HandNode:
                     )
                 )
             now_ = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
-            await _if_there(
-                cluster._json("DELETE", PODS, meta["namespace"], meta["name"], body=now_)
-            )
+            await _if_there(self._delete(PODS, meta["namespace"], meta["name"], now_))
 
     async def _remove(self) -> None:
-        cluster = self.api.cluster
         for kind, namespace in ((NODES, None), (LEASES, LEASE_NAMESPACE)):
-            await _if_there(cluster._json("DELETE", kind, namespace, self.name, body={}))
+            await _if_there(self._delete(kind, namespace, self.name, {}))
+
+    async def _delete(self, kind: Kind, namespace: str | None, name: str, body: dict) -> None:
+        """Deletes as the operator never does: at once, whatever the object's uid."""
+        request = Request("DELETE", kind.path(namespace, name), kind.plural, body=body)
+        await self.api.cluster._transport.fetch(request)
 
 
 async def _if_there(work: Coroutine) -> None:

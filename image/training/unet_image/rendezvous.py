@@ -191,7 +191,8 @@ def _watch(roll: Roll, index: int, data: Path, output: Path, port: int) -> None:
                 line = {"event": "rendezvous", "rank": rank, "host": host, "state": state}
                 print(format_line(line | {"cause": answer.cause}), flush=True)
             roll.causes[index] = answer.cause
-            roll.error = roll.error or (answer.error and (rank, answer.error))
+            if roll.error is None and answer.error is not None:
+                roll.error = (rank, answer.error)
             roll.changed.notify_all()
         if answer.cause is None or answer.error:
             return

@@ -9,20 +9,11 @@ from uuid import uuid4
 
 import pytest
 from support.hand_node import now
+from support.operator.moments import REPORT
 from support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.integration
 
-REPORT = {
-    "kind": "report",
-    "code": 0,
-    "cases": 36,
-    "meanDice": 0.861,
-    "meanDiceInterval": [0.83, 0.89],
-    "dicePerRegion": {"whole-tumour": 0.861},
-    "hd95": 6.2,
-    "report": "report.html",
-}
 TRAINED = {
     "kind": "train",
     "code": 0,

@@ -24,7 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from kubernetes.aio.client import ApiClient, Configuration
-from unet_operator.cluster.client import Bucket, Cluster, Kind
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.kinds import Kind
+from unet_operator.cluster.rate_limit import TokenBucket
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ANY = ""
@@ -412,7 +414,7 @@ def break_off(text: str, code: int = 200, promised: int = 10_000) -> Handler:
 
 
 @asynccontextmanager
-async def serving(bucket: Bucket | None = None) -> AsyncIterator[tuple[ApiServer, Cluster]]:
+async def serving(bucket: TokenBucket | None = None) -> AsyncIterator[tuple[ApiServer, Cluster]]:
     """The server, and a client of it."""
     server = ApiServer()
     app = web.Application(client_max_size=2**24)
@@ -430,12 +432,12 @@ async def serving(bucket: Bucket | None = None) -> AsyncIterator[tuple[ApiServer
         await runner.cleanup()
 
 
-def client(url: str, bucket: Bucket | None = None, **options: object) -> Cluster:
+def client(url: str, bucket: TokenBucket | None = None, **options: object) -> Cluster:
     """A client of whoever listens there."""
     configuration = Configuration(host=url)
     # Without one of its own each client would read the machine's 140 authorities first.
     configuration.ca_cert_data = _authority()
-    return Cluster(ApiClient(configuration), bucket or Bucket(1e6, 10**6), **options)
+    return Cluster(ApiClient(configuration), bucket or TokenBucket(1e6, 10**6), **options)
 
 
 @cache

@@ -16,7 +16,7 @@ from unet_operator.loop.reconcile import Reconciler
 from unet_operator.loop.settings import Settings
 from unet_operator.observe.store import Store
 
-from support.operator.api_server import ApiServer, serving
+from support.operator.api_server import ApiServer, Request, serving
 from support.operator.bodies import pod_body, running, terminated, training_body
 from support.operator.making import NAME, NAMESPACE, NOW, UID
 
@@ -71,7 +71,7 @@ class Life:
                 for (plural, _, _), body in self.server.objects.items()
                 if plural == kind
             }
-            self.store.keep(kind, uids, self.server.version)
+            self.store.keep(kind, uids, str(self.server.version))
 
     async def look(self) -> float | None:
         """The operator looks once."""
@@ -90,6 +90,10 @@ class Life:
         """Time passes, and the operator looks."""
         self.now += timedelta(seconds=seconds)
         return await self.settle()
+
+    def status_patches(self) -> list[Request]:
+        """Writes of its status so far."""
+        return self.server.made("PATCH", "unettrainings")
 
     @property
     def status(self) -> dict:

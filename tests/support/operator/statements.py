@@ -1,6 +1,6 @@
 """What the operator takes for granted of an API server, each as a scenario that can fail.
 
-test_cluster.py puts them to the small server of these tests, and
+tests/unit/operator/cluster/test_client.py puts them to the small server of these tests, and
 tests/integration/operator/test_statements.py to a real one: so the first cannot promise what
 the second does not keep.
 """
@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from unet_operator.cluster.client import CONFIG_MAPS, LEASES, PODS, SERVICES, ApiError, Cluster
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS, LEASES, PODS, SERVICES
 
 Statement = Callable[[Cluster, str], Awaitable[None]]
 LABELS = {"app.kubernetes.io/managed-by": "unet-operator"}

@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
+from unet_operator.api.resource import UNetTraining
 from unet_operator.api.status import Plan
-from unet_operator.lifecycle import refused
+from unet_operator.failure.obstacle import Obstacle
 from unet_operator.lifecycle.actions import (
     Action,
     CreateEvaluate,
@@ -28,20 +28,22 @@ from unet_operator.lifecycle.actions import (
     DeleteTraining,
     SuspendJob,
 )
-from unet_operator.lifecycle.draft import terminal
+from unet_operator.lifecycle.phase import terminal
+from unet_operator.lifecycle.refused_object import with_refusal
 from unet_operator.observe.objects import Claim, Job, Observed, Pod
 from unet_operator.observe.progress import LogReading
 
 from support.operator.making import NAME, NOW, claims, decided, ended, job, launcher_pod, pod
 
 PLAN = Plan(patch_size="64,64,64", batch_size=2, global_batch_size=4)
+NO_ROOM = Obstacle("QuotaExceeded", "no room")
 CREATES = (CreateStage, CreateWorkers, CreateLauncher, CreateEvaluate, CreateReport)
 
 
 class World:
     """Jobs, pods, claims, a clock, and one training."""
 
-    def __init__(self, subject: Training) -> None:
+    def __init__(self, subject: UNetTraining) -> None:
         self.training = subject
         self.now: datetime = NOW
         self.jobs: dict[str, Job] = {}
@@ -79,8 +81,8 @@ class World:
             assert not again, f"made {again} for a network that is trained"
         for action in decision.actions:
             if self.refusing and isinstance(action, (*CREATES, CreateOutputClaim)):
-                decision = refused.told(
-                    self.training, decision, action, "QuotaExceeded", "no room", self.now
+                decision = with_refusal(
+                    self.training, decision, action, Obstacle("QuotaExceeded", "no room"), self.now
                 )
                 break
             self._do(action)
@@ -112,7 +114,7 @@ class World:
                 self._add(job("worker", number, completions=replicas, created=self.now))
                 for index in range(replicas):
                     self._pod(self._pending("worker", number, index))
-            case CreateLauncher(number, _):
+            case CreateLauncher(number):
                 assert number == attempt, "children of an attempt that is not written"
                 self._add(job("launcher", number, created=self.now))
                 self._pod(

@@ -9,16 +9,11 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.operator.making import claims, spec, training
+from support.operator.upgrade import assert_upgrade_changes_nothing
 from support.operator.world import World
-from unet_operator.lifecycle.draft import phase, terminal
+from unet_operator.lifecycle.phase import phase, terminal
 from unet_operator.observe.objects import Claim
 
 CODES = st.sampled_from([0, 1, 2, 10, 11, 12, 13, 14, 134, 137, 143, 255])
@@ -98,6 +93,11 @@ class AnySequence(RuleBasedStateMachine):
     def crash(self):
         """The operator dies between doing and writing."""
         self.world.reconcile(write=False)
+
+    @rule()
+    def the_operator_is_upgraded(self):
+        """What release 0.1.0 would have written leads to the same decision."""
+        assert_upgrade_changes_nothing(self.world.training, self.world.observed(), self.world.now)
 
     @rule(seconds=st.sampled_from([1, 15, 60, 200]))
     def time_passes(self, seconds):

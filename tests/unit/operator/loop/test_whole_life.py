@@ -9,7 +9,7 @@ from support.operator.api_server import hang_up, refuse
 from support.operator.bodies import pod_body, terminated
 from support.operator.life import LOG, Life, live
 from support.operator.making import NAME, UID
-from unet_operator.cluster.client import ApiError
+from unet_operator.cluster.errors import ApiError
 
 CHILD_WRITES, STATUS_PATCHES, EVENTS = 12, 8, 8
 """Most writes of a life, besides progress: from the issue that asked for the operator."""
