@@ -38,9 +38,9 @@ PEER = "monai"
 
 def serve(args: argparse.Namespace) -> None:
     """One of our engines: prepared volume → logits."""
-    from unet.cli.evaluate import set_threads
+    from unet.system.start_tensorflow import start_tensorflow
 
-    set_threads()
+    start_tensorflow()
     from unet.inference.predictor import Predictor, window_size
     from unet.inference.sliding_window import sliding_window
     from unet.network.saved_model import load_bundle
@@ -64,9 +64,9 @@ def serve(args: argparse.Namespace) -> None:
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], Target]:
     """Writes the network, its weights and the prepared cases where the peer can read them."""
-    from unet.cli.evaluate import set_threads
+    from unet.system.start_tensorflow import start_tensorflow
 
-    set_threads()
+    start_tensorflow()
     from unet.data.msd import load_dataset
     from unet.data.preparation import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label

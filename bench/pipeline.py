@@ -66,7 +66,7 @@ def take_turns(trainer: Trainer, feed: Feed, rounds: int, steps: int) -> Turns:
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     """See the module."""
     from unet.parallel.solo import Solo
-    from unet.planning.settings import TrainConfig
+    from unet.planning.settings import TrainSettings
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter
     from unet.system.threads import use_threads
@@ -76,7 +76,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
 
     use_threads(args.threads)
     keep_freed_memory()
-    config = TrainConfig(
+    config = TrainSettings(
         data_path=args.data_path,
         output=folder,
         time_budget=args.minutes * 60,

@@ -127,7 +127,7 @@ def draw(file: Path, name: str, points: list[Point], final: float, minutes: floa
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    from unet.planning.settings import TrainConfig
+    from unet.planning.settings import TrainSettings
 
     minutes, points = train(args, folder / "run")
     results = folder / "results"
@@ -152,7 +152,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     if args.figure:
         draw(args.figure, args.data_path.name, points, summary["mean_dice"]["mean"], minutes)
     if args.peer_python:
-        asked = TrainConfig(data_path=args.data_path, output=folder, time_budget=args.time_budget)
+        asked = TrainSettings(data_path=args.data_path, output=folder, time_budget=args.time_budget)
         budget = given(asked.time_budget, "--time-budget") / 60
         result["peer"] = peer(args, folder / "run", budget)
     return result

@@ -8,7 +8,7 @@ from unet.data.case_facts import CaseFacts, ChannelFacts
 from unet.data.regions import Region, Target
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.planner import make_plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.machine import Machine
 
 GIB = 2**30
@@ -83,7 +83,7 @@ def same_cases(shape, spacing=(1.0, 1.0, 1.0), cases=20):
 
 def plan_for(fingerprint, memory=16 * GIB, cores=4, bfloat16=False, ranks=1, **settings):
     """The plan for all cases on a machine with this much memory and so many cores."""
-    config = TrainConfig(data_path=Path("d"), output=Path("o"), **settings)
+    config = TrainSettings(data_path=Path("d"), output=Path("o"), **settings)
     machine = Machine(cores=cores, memory_bytes=memory, bfloat16=bfloat16)
     cases = [case.case for case in fingerprint.cases]
     return make_plan(fingerprint, TARGET, config, machine, cases, ranks)

@@ -16,7 +16,7 @@ from unet.planning.fingerprint import make_fingerprint
 from unet.planning.network import NetworkSpec
 from unet.planning.plan import Plan
 from unet.planning.recipe import make_recipe
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 
 SHAPE = (20, 18, 16)  # voxels, not a multiple of the patch
 PATCH = (16, 16, 16)
@@ -104,9 +104,9 @@ def make_run(data: Path, run: Path, ranks: int = 1, **changes: object) -> Path:
     return run
 
 
-def train_config(data: Path, run: Path, **changes: object) -> TrainConfig:
+def train_config(data: Path, run: Path, **changes: object) -> TrainSettings:
     """The configuration of a tiny run, one thread."""
-    return TrainConfig.model_validate({"data_path": data, "output": run, "threads": 1} | changes)
+    return TrainSettings.model_validate({"data_path": data, "output": run, "threads": 1} | changes)
 
 
 def random_batch(

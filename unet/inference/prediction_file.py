@@ -30,7 +30,7 @@ def read_header(path: Path) -> nib.Nifti1Header:
             content.seek(0)
             second = 540 in (int.from_bytes(size, order) for order in ("little", "big"))
             kind = nib.Nifti2Header if second else nib.Nifti1Header
-            header: nib.Nifti1Header = kind.from_fileobj(content)  # type: ignore[no-untyped-call]
+            header: nib.Nifti1Header = kind.from_fileobj(content)
             return header
     except (OSError, EOFError, nib.spatialimages.HeaderDataError, ValueError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
@@ -63,7 +63,7 @@ def write_volume(
         DiskError: it cannot be written.
     """
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    written = header.copy()  # type: ignore[no-untyped-call]
+    written = header.copy()
     written.set_data_dtype(array.dtype)
     written["scl_slope"], written["scl_inter"] = np.nan, np.nan
     written["cal_min"], written["cal_max"] = 0, 0

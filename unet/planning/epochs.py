@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unet.planning.course_sizes import course_steps
 from unet.planning.grid import Grid
 from unet.planning.resources import Resources
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 
 DEFAULT_EPOCHS = 40  # the course's
 SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
@@ -33,7 +33,7 @@ class Length:
 
 
 def choose_length(
-    config: TrainConfig, grid: Grid, patch_voxels: int, batch: int, resources: Resources
+    config: TrainSettings, grid: Grid, patch_voxels: int, batch: int, resources: Resources
 ) -> Length:
     """The run's length: as given, else as the time budget buys, else the course's 40 epochs.
 

@@ -25,7 +25,7 @@ from unet.planning.patch_size import choose_patch
 from unet.planning.plan import Plan
 from unet.planning.recipe import make_recipe
 from unet.planning.resources import Resources, find_resources, ranks_per_node
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import MemoryShortError
 from unet.system.machine import Machine
 
@@ -45,7 +45,7 @@ class Given:
         resources: what may be spent.
     """
 
-    config: TrainConfig
+    config: TrainSettings
     channels: int
     outputs: int
     grid: Grid
@@ -75,7 +75,7 @@ class Sizes:
 def make_plan(
     fingerprint: Fingerprint,
     target: Target,
-    config: TrainConfig,
+    config: TrainSettings,
     machine: Machine,
     training_cases: Sequence[str],
     ranks: int = 1,

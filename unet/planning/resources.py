@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unet.planning.decision import Decision
 from unet.planning.memory import MEMORY_SHARE
 from unet.planning.precision import Precision, choose_precision
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.machine import Machine
 
 TRAINING_SHARE = 0.85  # of a time budget; the rest prepares, validates and saves
@@ -48,7 +48,7 @@ class Resources:
         return None if self.voxels is None else self.voxels / self.ranks
 
 
-def find_resources(config: TrainConfig, machine: Machine, ranks: int) -> Decision[Resources]:
+def find_resources(config: TrainSettings, machine: Machine, ranks: int) -> Decision[Resources]:
     """What the settings allow of each rank's machine.
 
     Args:

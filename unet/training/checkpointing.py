@@ -9,7 +9,7 @@ from typing import NoReturn
 from unet.parallel.agreement import from_rank_zero
 from unet.parallel.comm import Comm
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import Terminated
 from unet.system.progress import Reporter
 from unet.training.checkpoint import Checkpoint, CheckpointStore
@@ -24,7 +24,7 @@ class Checkpointing:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: TrainSettings,
         plan: Plan,
         trainer: Trainer,
         store: CheckpointStore,

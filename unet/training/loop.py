@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from unet.parallel.comm import Comm
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.progress import Reporter, significant
 from unet.system.signals import Stop
 from unet.training.feed import Batch
@@ -28,7 +28,7 @@ from unet.training.timing import EpochTimer, time_left
 from unet.training.validation import Validation
 
 
-def train(config: TrainConfig, comm: Comm) -> Path:
+def train(config: TrainSettings, comm: Comm) -> Path:
     """Trains and returns the final model's file.
 
     Args:

@@ -14,7 +14,7 @@ from unet.planning.fingerprint import Fingerprint
 from unet.planning.memory import LARGEST_SHARE, MEMORY_SHARE
 from unet.planning.plan import Measured, Plan
 from unet.planning.planner import make_plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.cgroup import memory_available_bytes
 from unet.system.errors import MemoryShortError
 from unet.system.machine import Machine
@@ -26,7 +26,7 @@ AS_EXPECTED = (0.8, 1.25)  # measured over assumed speed; beyond it the plan is 
 
 
 def fitting_plan(
-    config: TrainConfig,
+    config: TrainSettings,
     fingerprint: Fingerprint,
     target: Target,
     training: Sequence[str],
@@ -68,7 +68,7 @@ def fitting_plan(
     )
 
 
-def refine(plan: Plan, config: TrainConfig, fingerprint: Fingerprint) -> Plan:
+def refine(plan: Plan, config: TrainSettings, fingerprint: Fingerprint) -> Plan:
     """Replaces the plan's estimates of time and memory by measured values.
 
     Of float32 and bfloat16 the one that takes less CPU time is chosen, where the CPU has the
@@ -123,7 +123,7 @@ def host_bytes(plan: Plan, fingerprint: Fingerprint) -> float:
     return batches + largest * 4.0 * (3 * plan.network.outputs + 1)
 
 
-def _trials(plan: Plan, config: TrainConfig) -> dict[str, Measured]:
+def _trials(plan: Plan, config: TrainSettings) -> dict[str, Measured]:
     """What a trial step takes in each precision that is open; one that took too long is left out.
 
     Raises:

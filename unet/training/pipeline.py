@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unet.data.cache import Cache
-from unet.data.channels import pick_channels
 from unet.data.dataset import Dataset
-from unet.data.msd import load_dataset
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
-from unet.data.regions import Target, make_target
-from unet.data.split import Split, make_split, save_split
+from unet.data.regions import Target
+from unet.data.split import Split, save_split
 from unet.parallel.agreement import from_rank_zero, gather_models
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
 from unet.planning.fingerprint import Fingerprint, make_fingerprint
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
+from unet.planning.task import read_task
 from unet.system.json_file import write_model
 from unet.system.machine import this_machine, weakest
 from unet.system.progress import Reporter
@@ -56,7 +55,7 @@ class TrainingData(PlannedData):
     cache: Cache
 
 
-def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> TrainingData:
+def prepare(config: TrainSettings, comm: Comm, reporter: Reporter) -> TrainingData:
     """Runs every stage that has not left its file yet; collective.
 
     Raises:
@@ -76,32 +75,23 @@ def prepare(config: TrainConfig, comm: Comm, reporter: Reporter) -> TrainingData
     return TrainingData(dataset, split, planned.fingerprint, plan, cache)
 
 
-def plan_only(config: TrainConfig, comm: Comm, reporter: Reporter) -> Plan:
+def plan_only(config: TrainSettings, comm: Comm, reporter: Reporter) -> Plan:
     """The plan, and its files in the run folder; prepares no case."""
     make_folder(config.output)
     return plan_data(config, comm, reporter).plan
 
 
-def plan_data(config: TrainConfig, comm: Comm, reporter: Reporter) -> PlannedData:
+def plan_data(config: TrainSettings, comm: Comm, reporter: Reporter) -> PlannedData:
     """Runs every stage up to the plan; collective.
 
     Raises:
         DataError, UsageError, DiskError, MemoryShortError: as the stages do.
     """
-    dataset = load_dataset(config.data_path)
-    channels = pick_channels(dataset, config.channels)
-    target = make_target(dataset, config.region, config.labels)
+    task = read_task(config)
+    dataset, channels, target = task.dataset, task.channels, task.target
     saved = from_rank_zero(comm, Plan, lambda: read_plan(config.output, config))
     fingerprint, bad_cases = _read_cases(config, dataset, channels, comm, reporter)
-    split = make_split(
-        dataset,
-        config.split,
-        seed=config.seed,
-        validation_fraction=config.validation_fraction,
-        fold=config.fold,
-        folds=config.folds,
-        course_fractions=config.course_fractions,
-    ).without(bad_cases)
+    split = task.split.without(bad_cases)
     if saved is not None:
         require_same_work(config.output, saved, channels, target)
     plan = _plan(config, saved, fingerprint, target, split, comm, reporter)
@@ -121,7 +111,7 @@ def plan_data(config: TrainConfig, comm: Comm, reporter: Reporter) -> PlannedDat
 
 
 def _plan(
-    config: TrainConfig,
+    config: TrainSettings,
     saved: Plan | None,
     fingerprint: Fingerprint,
     target: Target,
@@ -144,7 +134,7 @@ def _plan(
     return plan
 
 
-def _write_files(config: TrainConfig, planned: PlannedData, *, new_plan: bool) -> None:
+def _write_files(config: TrainSettings, planned: PlannedData, *, new_plan: bool) -> None:
     """Leaves split and fingerprint in the run folder, and a plan only where it is new."""
     run = config.output
     Fence(run, config.attempt).check()
@@ -155,7 +145,7 @@ def _write_files(config: TrainConfig, planned: PlannedData, *, new_plan: bool) -
 
 
 def _read_cases(
-    config: TrainConfig, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
+    config: TrainSettings, dataset: Dataset, channels: Sequence[int], comm: Comm, reporter: Reporter
 ) -> tuple[Fingerprint, frozenset[str]]:
     """Preflight and fingerprint in one pass, sharded over ranks; and the cases set aside."""
     saved = from_rank_zero(comm, Fingerprint, lambda: read_fingerprint(config, dataset, channels))

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
 from unet.system.machine import Machine
 from unet.training.position import Position
 
 
-def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> Plan:
+def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) -> Plan:
     """The run's own plan with what may change between two lives of it.
 
     Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
@@ -52,7 +52,7 @@ def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> P
     )
 
 
-def first_position(plan: Plan, config: TrainConfig) -> Position:
+def first_position(plan: Plan, config: TrainSettings) -> Position:
     """The beginning of a run."""
     return Position(
         epoch=0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unet.parallel.comm import Comm
 from unet.parallel.fence import Fence
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.json_file import write_model
 from unet.system.machine import usable_cores
 from unet.system.malloc import keep_freed_memory
@@ -38,7 +38,7 @@ class Run:
         peak_rate: the learning rate's peak for all ranks.
     """
 
-    config: TrainConfig
+    config: TrainSettings
     comm: Comm
     reporter: Reporter
     stop: Stop
@@ -55,7 +55,7 @@ class Run:
     model: FinalModel
 
 
-def use_machine(config: TrainConfig) -> TrainConfig:
+def use_machine(config: TrainSettings) -> TrainSettings:
     """Fixes threads and memory of this process, before the ranks first speak by TensorFlow.
 
     Returns:
@@ -67,7 +67,7 @@ def use_machine(config: TrainConfig) -> TrainConfig:
     return config.model_copy(update={"threads": threads})
 
 
-def take_over_folder(config: TrainConfig, comm: Comm) -> Fence:
+def take_over_folder(config: TrainSettings, comm: Comm) -> Fence:
     """Makes the run folder, or takes it over from an older attempt; collective.
 
     Raises:
@@ -87,7 +87,7 @@ def take_over_folder(config: TrainConfig, comm: Comm) -> Fence:
 
 
 def assemble(
-    config: TrainConfig,
+    config: TrainSettings,
     comm: Comm,
     reporter: Reporter,
     stop: Stop,
@@ -137,7 +137,7 @@ def assemble(
     )
 
 
-def _require_same_run(config: TrainConfig, store: CheckpointStore) -> None:
+def _require_same_run(config: TrainSettings, store: CheckpointStore) -> None:
     """Refuses to go on with a run of other settings.
 
     Raises:

@@ -10,7 +10,7 @@ from unet.data.preflight import QUARANTINE_FILE, Preflight
 from unet.data.regions import Target
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
 from unet.system.json_file import read_model
 from unet.training.resume import require_same_settings
@@ -18,7 +18,7 @@ from unet.training.resume import require_same_settings
 PLAN_FILE, FINGERPRINT_FILE = "plan.json", "fingerprint.json"
 
 
-def read_plan(run: Path, config: TrainConfig) -> Plan | None:
+def read_plan(run: Path, config: TrainSettings) -> Plan | None:
     """The run's plan, if it has one that was made for these settings.
 
     Raises:
@@ -53,7 +53,7 @@ def require_same_work(run: Path, plan: Plan, channels: Sequence[int], target: Ta
 
 
 def read_fingerprint(
-    config: TrainConfig, dataset: Dataset, channels: Sequence[int]
+    config: TrainSettings, dataset: Dataset, channels: Sequence[int]
 ) -> Fingerprint | None:
     """The run's fingerprint, if it has one of this data set and these channels.
 

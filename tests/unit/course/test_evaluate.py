@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unet.course.commands import evaluate_main
+from unet.course.evaluate import evaluate_main
 from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
@@ -16,7 +16,7 @@ from unet.network.model import build_network
 from unet.network.saved_model import About, load_bundle, save_bundle
 from unet.planning.fingerprint import make_fingerprint
 from unet.planning.planner import make_plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.machine import Machine
 
 
@@ -25,7 +25,7 @@ def model(brains, tmp_path_factory):
     """The file of an untrained network of one feature map, and nothing beside it."""
     dataset = load_dataset(brains)
     split = make_split(dataset, "course")
-    config = TrainConfig(
+    config = TrainSettings(
         data_path=brains,
         output=brains,
         network="course",

@@ -1,9 +1,9 @@
-import argparse
 import json
 
 import nibabel as nib
 import numpy as np
 import pytest
+from support.commands import run_command
 
 from unet.cli import fingerprint as fingerprint_command
 from unet.cli import phantom as phantom_command
@@ -105,24 +105,18 @@ def test_nothing_is_overwritten_and_names_are_checked(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["spleen"]
 
 
-def run(command, *given):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args([str(each) for each in given]))
-
-
 def test_the_commands_say_what_they_made_and_found(tmp_path, capsys):
     folder = tmp_path / "phantom"
-    assert run(phantom_command, "--output", folder, "--cases", 2) == 0
+    assert run_command(phantom_command, "--output", folder, "--cases", 2) == 0
     assert f"train --data_path {folder}" in capsys.readouterr().out
     out = tmp_path / "run"
-    assert run(fingerprint_command, "--data-path", folder, "--output", out) == 0
+    assert run_command(fingerprint_command, "--data-path", folder, "--output", out) == 0
     printed = capsys.readouterr().out
     assert "2 cases" in printed
     assert "spacing: 2.5 x 2.5 x 2.5 to 2.5 x 2.5 x 2.5 mm; no resampling needed" in printed
     assert "label 3 enhancing tumour:" in printed
     given = ("--data_path", folder, "--channels", "T2w,FLAIR", "--json")
-    assert run(fingerprint_command, *given) == 0
+    assert run_command(fingerprint_command, *given) == 0
     assert json.loads(capsys.readouterr().out)["channel_names"] == ["T2w", "FLAIR"]
     saved = json.loads((out / "fingerprint.json").read_text())
     assert saved["channel_names"] == ["FLAIR"]

@@ -1,9 +1,9 @@
-import argparse
 import hashlib
 import json
 
 import numpy as np
 import pytest
+from support.commands import run_command
 
 from unet.cli import preflight as command
 from unet.data.case_measurement import read_all_facts
@@ -129,19 +129,13 @@ def test_quarantine_json_holds_the_findings(spoilt, tmp_path):
         save_quarantine(run_preflight(spoilt, channels=(0,)), tmp_path / "file" / "run")
 
 
-def arguments(*given):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args([str(each) for each in given])
-
-
 def test_the_command_prints_writes_and_fails(spoilt, tmp_path, capsys):
     given = ("--data_path", spoilt.root, "--output", tmp_path)
-    assert command.run(arguments(*given, "--max-bad-cases", 2)) == 0
+    assert run_command(command, *given, "--max-bad-cases", 2) == 0
     printed = capsys.readouterr().out
     assert "Small: 3 of 5 cases are sound" in printed
     assert "bad: c1: " in printed
     with pytest.raises(DataError, match="truncated gzip"):
-        command.run(arguments(*given, "--json"))
+        run_command(command, *given, "--json")
     assert json.loads(capsys.readouterr().out)["checked"] == 5
     assert (tmp_path / "quarantine.json").is_file()

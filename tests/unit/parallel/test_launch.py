@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.commands import run_command
 
 from unet.cli import launch as command
 from unet.parallel.hostfile import Host, parse_hostfile
@@ -110,12 +110,6 @@ def test_interface_is_the_one_on_the_way():
     assert interface_towards("no-such-host.invalid") is None
 
 
-def parse(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args(words)
-
-
 def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
     hostfile = tmp_path / "hosts"
     hostfile.write_text("127.0.0.2:3\n127.0.0.3:3\n")
@@ -126,7 +120,7 @@ def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
         command, "run_launch", lambda *_: (_ for _ in ()).throw(SystemExit)
     )  # far enough
     with pytest.raises(SystemExit):
-        command.run(parse("--hostfile", str(hostfile), "--", "train", "--epochs", "1"))
+        run_command(command, "--hostfile", hostfile, "--", "train", "--epochs", "1")
     assert (seen[0].ranks, seen[0].ppn, seen[0].command) == (6, 3, ("train", "--epochs", "1"))
 
 
@@ -143,7 +137,7 @@ def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
 )
 def test_wrong_usage_is_refused(words):
     with pytest.raises(UsageError):
-        command.run(parse(*words))
+        run_command(command, *words)
 
 
 def test_help_is_readable():

@@ -9,7 +9,7 @@ from support.fingerprints import TARGET, same_cases
 from unet.planning.network import NetworkSpec
 from unet.planning.plan import Measured, StepShape
 from unet.planning.planner import make_plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import MemoryShortError
 from unet.system.machine import this_machine
 from unet.training import measured_plan
@@ -19,12 +19,12 @@ PRINTS = same_cases((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
 
 
-def fitting(config: TrainConfig):
+def fitting(config: TrainSettings):
     return measured_plan.fitting_plan(config, PRINTS, TARGET, CASES, 1, this_machine())
 
 
-def config(**settings) -> TrainConfig:
-    return TrainConfig(data_path=Path("d"), output=Path("o"), **settings)
+def config(**settings) -> TrainSettings:
+    return TrainSettings(data_path=Path("d"), output=Path("o"), **settings)
 
 
 def test_a_plan_that_needs_more_than_estimated_is_made_smaller_until_it_fits(monkeypatch):

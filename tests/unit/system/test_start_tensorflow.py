@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 ASK = """
-from unet.cli.evaluate import set_threads
-set_threads()
+from unet.system.start_tensorflow import start_tensorflow
+start_tensorflow()
 import tensorflow as tf
 print(tf.config.threading.get_intra_op_parallelism_threads())
 """

@@ -5,16 +5,22 @@ import json
 
 import pytest
 
-from unet.cli.flags import add_training_flags, config_from
-from unet.cli.main import Parser
-from unet.planning.settings import TrainConfig, read_config_file, resolve
+from unet.cli.arguments import add_flags, settings_from
+from unet.cli.parser import Parser
+from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
+from unet.system.settings_file import read_settings_file
 
 
 def parse(*words):
     parser = Parser(prog="train", allow_abbrev=False)
-    add_training_flags(parser)
-    return config_from(parser.parse_args(["--data_path", "d", "--output", "o", *words]))
+    add_flags(parser, TrainSettings)
+    given = vars(parser.parse_args(["--data_path", "d", "--output", "o", *words]))
+    return settings_from(TrainSettings, given, "see --help")
+
+
+def resolve(flags, file):
+    return settings_from(TrainSettings, flags | ({"config": file} if file else {}), "see --help")
 
 
 def refused(call, *parts):
@@ -133,18 +139,22 @@ def test_a_wrong_configuration_file_is_one_line_that_names_file_and_key(tmp_path
 
 
 def test_a_configuration_file_that_cannot_be_read_is_named(tmp_path):
-    refused(lambda: read_config_file(tmp_path / "no.yaml"), "no.yaml: No such file")
-    refused(lambda: read_config_file(tmp_path), "Is a directory")
+    refused(
+        lambda: read_settings_file(tmp_path / "no.yaml", TrainSettings), "no.yaml: No such file"
+    )
+    refused(lambda: read_settings_file(tmp_path, TrainSettings), "Is a directory")
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x81")
-    refused(lambda: read_config_file(tmp_path / "b.yaml"), "b.yaml: ", "YAML or JSON")
+    refused(
+        lambda: read_settings_file(tmp_path / "b.yaml", TrainSettings), "b.yaml: ", "YAML or JSON"
+    )
 
 
 def test_every_setting_but_the_internal_ones_is_a_flag():
     parser = argparse.ArgumentParser()
-    add_training_flags(parser)
+    add_flags(parser, TrainSettings)
     flags = {action.dest for action in parser._actions} - {"help", "config"}
-    assert set(TrainConfig.model_fields) - flags == {"course_fractions"}
-    assert flags <= set(TrainConfig.model_fields)
+    assert set(TrainSettings.model_fields) - flags == {"course_fractions"}
+    assert flags <= set(TrainSettings.model_fields)
 
 
 def test_the_identity_leaves_out_what_a_resumed_run_may_change():
