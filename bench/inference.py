@@ -43,16 +43,16 @@ def serve(args: argparse.Namespace) -> None:
     start_tensorflow()
     from unet.inference.predictor import Predictor, window_size
     from unet.inference.sliding_window import sliding_window
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
 
-    bundle = load_bundle(args.saved_model)
-    predictor = Predictor(bundle, backend=args.serve, overlap=args.overlap)
+    saved = load_model(args.saved_model)
+    predictor = Predictor(saved, backend=args.serve, overlap=args.overlap)
     for line in sys.stdin:
         request = json.loads(line)
         image = np.load(request["image"])
-        window = bundle.plan.patch_size
+        window = saved.plan.patch_size
         if args.own_windows:
-            window = window_size(bundle.plan.network, window, image.shape)
+            window = window_size(saved.plan.network, window, image.shape)
         engine = predictor.engine(window)
         cpu, wall = time.process_time(), time.perf_counter()
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
@@ -72,21 +72,21 @@ def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], Target]:
     from unet.data.volume import read_image, read_label
     from unet.evaluation.evaluator import channels_for, target_for
     from unet.evaluation.select_cases import select_cases
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
 
-    bundle, dataset = load_bundle(args.saved_model), load_dataset(args.data_path)
-    model = bundle.model()
+    saved, dataset = load_model(args.saved_model), load_dataset(args.data_path)
+    model = saved.model()
     arrays = {
         f"{layer.name}/{index}": value
         for layer in model.layers
         for index, value in enumerate(layer.get_weights())
     }
     np.savez(folder / "weights.npz", **arrays)
-    spec = bundle.plan.network.model_dump() | {"patch": bundle.plan.patch_size}
+    spec = saved.plan.network.model_dump() | {"patch": saved.plan.patch_size}
     (folder / "spec.json").write_text(json.dumps(spec))
-    ids = [use.id for use in select_cases(dataset, bundle.split, args.cases)][: args.count]
-    picked, target = channels_for(bundle, dataset), target_for(bundle, dataset)
-    recipe = bundle.recipe.model_copy(update={"channels": picked})
+    ids = [use.id for use in select_cases(dataset, saved.split, args.cases)][: args.count]
+    picked, target = channels_for(saved, dataset), target_for(saved, dataset)
+    recipe = saved.recipe.model_copy(update={"channels": picked})
     for case in (dataset.case(name) for name in ids):
         volume = read_image(case.image, len(dataset.channels), picked)
         image, record = prepare_image(volume.array, volume.affine, volume.spacing, recipe, case.id)

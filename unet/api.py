@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unet.evaluation.postprocess import Postprocess
     from unet.evaluation.summary import Results
     from unet.inference.predictor import Predictor
-    from unet.network.saved_model import Bundle
+    from unet.network.saved_model import SavedModel
     from unet.parallel.comm import Comm
     from unet.planning.plan import Plan
 
@@ -180,15 +180,15 @@ def evaluate(
     from unet.data.msd import load_dataset
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
     from unet.report.overlay import draw_overlay
 
     folder = folder or Folder(settings.output)
     dataset = load_dataset(settings.data_path)
-    bundle = load_bundle(settings.saved_model)
-    predictor = _predictor(settings, bundle, channels_for(bundle, dataset))
-    postprocess = load_postprocess(bundle.path)
-    evaluation = make_settings(bundle, dataset, settings.cases, postprocess, predictor)
+    saved = load_model(settings.saved_model)
+    predictor = _predictor(settings, saved, channels_for(saved, dataset))
+    postprocess = load_postprocess(saved.path)
+    evaluation = make_settings(saved, dataset, settings.cases, postprocess, predictor)
     evaluation = as_begun(folder, evaluation)
     draw = draw_overlay if settings.overlays else None
     evaluator = Evaluator(dataset, predictor, evaluation, folder, draw=draw)
@@ -237,11 +237,11 @@ def predict(
     start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.inference.image_files import image_files
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
     from unet.system.run_folder import make_folder
 
     files = image_files(settings.images)
-    predict_image = _ImagePrediction(settings, load_bundle(settings.saved_model))
+    predict_image = _ImagePrediction(settings, load_model(settings.saved_model))
     make_folder(settings.output)
     predictions = []
     for file in files:
@@ -255,11 +255,11 @@ def predict(
 class _ImagePrediction:
     """Predicts one image; keeps a predictor for each choice of channels."""
 
-    def __init__(self, settings: PredictSettings, bundle: Bundle) -> None:
+    def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
         from unet.evaluation.postprocess import load_postprocess
 
-        self._settings, self._bundle = settings, bundle
-        self._postprocess = load_postprocess(bundle.path)
+        self._settings, self._bundle = settings, saved
+        self._postprocess = load_postprocess(saved.path)
         self._predictors: dict[tuple[int, ...], Predictor] = {}
 
     def __call__(self, file: Path) -> Prediction:
@@ -268,13 +268,13 @@ class _ImagePrediction:
         from unet.inference.image_files import channel_count, model_channels
         from unet.inference.prediction_file import read_header, write_volume
 
-        bundle, target = self._bundle, self._bundle.target
+        saved, target = self._bundle, self._bundle.target
         header = read_header(file)
         count = channel_count(header.get_data_shape())
-        channels = model_channels(file, count, bundle.recipe.channels, bundle.channel_names)
+        channels = model_channels(file, count, saved.recipe.channels, saved.channel_names)
         volume = read_image(file, count, channels)
         if channels not in self._predictors:
-            self._predictors[channels] = _predictor(self._settings, bundle, channels)
+            self._predictors[channels] = _predictor(self._settings, saved, channels)
         probabilities = self._predictors[channels].probabilities(volume, case_id(file))
         masks = self._postprocess.apply(target.decode(probabilities), target.names)
         output, beside = self._settings.output, None
@@ -287,11 +287,11 @@ class _ImagePrediction:
         return Prediction(image=file, file=path, probabilities=beside, voxels=voxels)
 
 
-def _predictor(settings: ModelSettings, bundle: Bundle, channels: Sequence[int]) -> Predictor:
+def _predictor(settings: ModelSettings, saved: SavedModel, channels: Sequence[int]) -> Predictor:
     from unet.inference.predictor import Predictor
 
     return Predictor(
-        bundle,
+        saved,
         channels,
         backend=settings.backend,
         overlap=settings.overlap,

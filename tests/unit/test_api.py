@@ -16,7 +16,7 @@ from unet.data.msd import load_dataset
 from unet.data.split import make_split
 from unet.evaluation.folder import Folder
 from unet.network.model import build_network
-from unet.network.saved_model import About, load_bundle, save_bundle
+from unet.network.saved_model import About, load_model, save_model
 from unet.planning.plan import Plan
 from unet.system.errors import DataError, UsageError
 from unet.system.threads import use_threads
@@ -41,7 +41,7 @@ def model(data, tmp_path_factory):
         channel_names=("MR0",),
     )
     network = plan.network.model_copy(update={"supervised_levels": 1})
-    save_bundle(run / "m.hdf5", about, build_network(network).get_weights())
+    save_model(run / "m.hdf5", about, build_network(network).get_weights())
     return run / "m.hdf5"
 
 
@@ -84,8 +84,8 @@ def test_a_training_returns_where_its_model_lies(data, tmp_path):
     training = unet.train(settings)
     assert training.run == run
     assert training.model.is_relative_to(run)
-    assert load_bundle(training.model).dataset_name == load_dataset(data).name
-    assert load_bundle(training.run).path.parent == training.model.parent
+    assert load_model(training.model).dataset_name == load_dataset(data).name
+    assert load_model(training.run).path.parent == training.model.parent
 
 
 def test_what_dataset_json_shows_to_be_wrong_is_refused_before_a_folder_is_made(data, tmp_path):

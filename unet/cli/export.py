@@ -39,9 +39,9 @@ def run(settings: ExportSettings, as_json: bool) -> int:
     start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.inference.export import export
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
 
-    exported = export(load_bundle(settings.saved_model), settings.output, formats)
+    exported = export(load_model(settings.saved_model), settings.output, formats)
     if as_json:
         print(exported.model_dump_json(indent=1))
         return 0

@@ -21,7 +21,7 @@ from unet.evaluation.postprocess import Postprocess, candidate_dice, model_diges
 from unet.evaluation.select_cases import select_cases
 from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
 from unet.inference.predictor import Predictor
-from unet.network.saved_model import Bundle
+from unet.network.saved_model import SavedModel
 from unet.system.errors import DataError, UnetError, UsageError
 
 TOLERANCES = (1.0, 2.0)
@@ -72,7 +72,7 @@ class Evaluator:
         self.dataset, self.predictor = dataset, predictor
         self.settings, self.folder = settings, folder
         self.draw = draw
-        self.target = target_for(predictor.bundle, dataset)
+        self.target = target_for(predictor.saved, dataset)
 
     def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
         """Evaluates every `shards`-th case; what is there already is kept.
@@ -138,7 +138,7 @@ class Evaluator:
                 self.folder.overlay(case.id),
                 volume,
                 *label_maps,
-                (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}"),
+                (case.id, self.predictor.saved.channel_names[0], f"Dice {result.dice:.3f}"),
                 several_labels=len(result.regions) > 1,
                 sides_known=knows_sides(header),
             )
@@ -163,7 +163,7 @@ class Evaluator:
 
 
 def make_settings(
-    bundle: Bundle, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
+    saved: SavedModel, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
 ) -> Settings:
     """Settles what is evaluated; the same for every shard.
 
@@ -171,14 +171,14 @@ def make_settings(
         UsageError, DataError: as `select_cases`, or the model is of another task.
     """
     return Settings(
-        model=str(bundle.path.resolve()),
-        model_sha256=model_digest(bundle.path),
-        trained_on=bundle.dataset_name,
+        model=str(saved.path.resolve()),
+        model_sha256=model_digest(saved.path),
+        trained_on=saved.dataset_name,
         dataset=dataset.name,
         selection=wanted,
-        cases=select_cases(dataset, bundle.split, wanted),
-        regions=target_for(bundle, dataset).names,
-        channels=bundle.channel_names,
+        cases=select_cases(dataset, saved.split, wanted),
+        regions=target_for(saved, dataset).names,
+        channels=saved.channel_names,
         window_overlap=predictor.overlap,
         mirror=bool(predictor.mirror_axes),
         postprocess=postprocess,
@@ -186,36 +186,36 @@ def make_settings(
     )
 
 
-def channels_for(bundle: Bundle, dataset: Dataset) -> tuple[int, ...]:
+def channels_for(saved: SavedModel, dataset: Dataset) -> tuple[int, ...]:
     """Where the data set's files hold the model's channels, found by name.
 
     Raises:
         DataError: the data set lacks one: the model is of another task.
     """
     try:
-        return pick_channels(dataset, bundle.channel_names)
+        return pick_channels(dataset, saved.channel_names)
     except UsageError as error:
-        raise _other_task(bundle, dataset, error) from None
+        raise _other_task(saved, dataset, error) from None
 
 
-def target_for(bundle: Bundle, dataset: Dataset) -> Target:
+def target_for(saved: SavedModel, dataset: Dataset) -> Target:
     """The model's regions in the data set's own label values, found by name.
 
     Raises:
         DataError: the data set has no such region: the model is of another task.
     """
-    names = bundle.target.names
+    names = saved.target.names
     try:
-        if not bundle.target.exclusive:
+        if not saved.target.exclusive:
             return make_target(dataset, region=",".join(names))
         regions = [make_target(dataset, region=name).regions[0] for name in names]
         return make_target(dataset, labels=tuple(region.labels[0] for region in regions))
     except UsageError as error:
-        raise _other_task(bundle, dataset, error) from None
+        raise _other_task(saved, dataset, error) from None
 
 
-def _other_task(bundle: Bundle, dataset: Dataset, error: UnetError) -> DataError:
-    found = f"{error.found}: the model was trained on {bundle.dataset_name}"
+def _other_task(saved: SavedModel, dataset: Dataset, error: UnetError) -> DataError:
+    found = f"{error.found}: the model was trained on {saved.dataset_name}"
     return DataError(f"{dataset.root}/dataset.json", found, "give data of the model's own task")
 
 

@@ -24,7 +24,7 @@ from unet.data.regions import Target
 from unet.inference.engines import import_openvino, openvino_core
 from unet.inference.predictor import activate
 from unet.network.model import build_network
-from unet.network.saved_model import Bundle
+from unet.network.saved_model import SavedModel
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError, NumericError, UsageError
 
@@ -58,7 +58,7 @@ class Exported(BaseModel):
     """Format → largest difference of a probability from TensorFlow's."""
 
 
-def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exported:
+def export(saved: SavedModel, folder: Path, formats: tuple[Format, ...]) -> Exported:
     """Writes `unet3d.onnx`, `unet3d.xml` with `unet3d.bin`, and export.json.
 
     Raises:
@@ -68,21 +68,21 @@ def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exporte
     """
     for kind in formats:
         _require(kind)
-    plan = bundle.plan
+    plan = saved.plan
     model = build_network(plan.network, "float32", plan.patch_size)
-    model.set_weights(bundle.weights)
+    model.set_weights(saved.weights)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export.", dir=folder) as name:
-            files, parity = _write_and_check(model, bundle, Path(name), formats)
+            files, parity = _write_and_check(model, saved, Path(name), formats)
             _publish(Path(name), folder)
         exported = Exported(
-            dataset=bundle.dataset_name,
-            channels=bundle.channel_names,
+            dataset=saved.dataset_name,
+            channels=saved.channel_names,
             window=plan.patch_size,
-            recipe=bundle.recipe,
-            target=bundle.target,
-            activation=bundle.target.activation,
+            recipe=saved.recipe,
+            target=saved.target,
+            activation=saved.target.activation,
             files=files,
             parity=parity,
         )
@@ -93,7 +93,7 @@ def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exporte
 
 
 def _write_and_check(
-    model: keras.Model, bundle: Bundle, folder: Path, formats: tuple[Format, ...]
+    model: keras.Model, saved: SavedModel, folder: Path, formats: tuple[Format, ...]
 ) -> tuple[dict[Format, str], dict[Format, float]]:
     """Writes each format and runs it on a random window.
 
@@ -103,17 +103,17 @@ def _write_and_check(
     Raises:
         NumericError: a difference exceeds `TOLERANCE`.
     """
-    window = bundle.plan.patch_size
-    shape = (1, *window, bundle.plan.network.channels)
+    window = saved.plan.patch_size
+    shape = (1, *window, saved.plan.network.channels)
     sample = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    expected = activate(model(sample, training=False).numpy(), bundle.target)
+    expected = activate(model(sample, training=False).numpy(), saved.target)
     files: dict[Format, str] = {}
     parity: dict[Format, float] = {}
     for kind in formats:
         file = folder / f"unet3d.{SUFFIX[kind]}"
         _write(model, kind, window, file)
         run = {"onnx": _run_onnx, "openvino": _run_openvino}[kind]
-        answer = activate(run(file, sample), bundle.target)
+        answer = activate(run(file, sample), saved.target)
         parity[kind] = _checked(kind, answer, expected)
         files[kind] = file.name
     return files, parity

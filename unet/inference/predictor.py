@@ -20,7 +20,7 @@ from unet.inference.engines import (
 )
 from unet.inference.sliding_window import sliding_window
 from unet.network.model import build_network
-from unet.network.saved_model import Bundle
+from unet.network.saved_model import SavedModel
 from unet.planning.network import NetworkSpec
 from unet.system.cgroup import memory_available_bytes
 from unet.system.machine import Machine, this_machine
@@ -33,7 +33,7 @@ class Predictor:
     """A trained network, ready to predict volume after volume.
 
     Args:
-        bundle: the model.
+        saved: the model.
         channels: of the image files, in the order of the model's own.
         backend: which engine.
         overlap: least share of a window that its neighbour covers.
@@ -44,7 +44,7 @@ class Predictor:
 
     def __init__(
         self,
-        bundle: Bundle,
+        saved: SavedModel,
         channels: Sequence[int] | None = None,
         *,
         backend: EngineChoice = "auto",
@@ -52,9 +52,9 @@ class Predictor:
         mirror: bool = False,
         machine: Machine | None = None,
     ) -> None:
-        self.bundle = bundle
-        picked = tuple(channels) if channels is not None else bundle.recipe.channels
-        self.recipe = bundle.recipe.model_copy(update={"channels": picked})
+        self.saved = saved
+        picked = tuple(channels) if channels is not None else saved.recipe.channels
+        self.recipe = saved.recipe.model_copy(update={"channels": picked})
         self.overlap = overlap
         self.mirror_axes = MIRROR_AXES if mirror else ()
         self.engine_name = choose_engine(backend)
@@ -67,17 +67,17 @@ class Predictor:
 
         A model that was trained in float32 is never computed in less.
         """
-        if not self._machine.bfloat16 or self.bundle.plan.precision == "float32":
+        if not self._machine.bfloat16 or self.saved.plan.precision == "float32":
             return "float32"
         return "bfloat16" if self.engine_name == "tensorflow" else None
 
     def engine(self, window: tuple[int, int, int]) -> Engine:
         """The engine for windows of one size, compiled at first use."""
         if window not in self._engines:
-            network = self.bundle.plan.network
+            network = self.saved.plan.network
             of_model = self._precision if self.engine_name == "tensorflow" else None
             model = build_network(network, of_model or "float32", window)
-            model.set_weights(self.bundle.weights)
+            model.set_weights(self.saved.weights)
             self._engines[window] = make_engine(
                 self.engine_name,
                 model,
@@ -108,11 +108,11 @@ class Predictor:
         image, record = prepare_image(
             volume.array, volume.affine, volume.spacing, self.recipe, case
         )
-        plan = self.bundle.plan
+        plan = self.saved.plan
         window = window_size(plan.network, plan.patch_size, image.shape)
         engine = self.engine(window)
         logits = sliding_window(engine, image, window, self.overlap, engine.batch, self.mirror_axes)
-        return restore(activate(logits, self.bundle.target), record)
+        return restore(activate(logits, self.saved.target), record)
 
 
 def window_size(

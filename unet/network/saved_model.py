@@ -46,7 +46,7 @@ class About(BaseModel):
 
 
 @dataclass(frozen=True)
-class Bundle:
+class SavedModel:
     """A trained model and what it was trained for.
 
     Attributes:
@@ -99,7 +99,7 @@ class Bundle:
         return model
 
 
-def save_bundle(path: Path, about: About, weights: Weights) -> None:
+def save_model(path: Path, about: About, weights: Weights) -> None:
     """Writes a model file, whole or not at all, in the form that its suffix names.
 
     Args:
@@ -123,7 +123,7 @@ def save_bundle(path: Path, about: About, weights: Weights) -> None:
         raise DiskError.from_os(path, error) from error
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_model(path: str | Path) -> SavedModel:
     """Loads a model from its file, its folder or its run folder, from our own form if it can.
 
     Raises:
@@ -145,7 +145,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise DataError(
             str(file), f"damaged ({found})", "take another checkpoint or train again"
         ) from error
-    return Bundle(file, about, weights)
+    return SavedModel(file, about, weights)
 
 
 def _find(given: Path) -> Path:

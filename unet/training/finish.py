@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet.network.model import strip_supervision
-from unet.network.saved_model import COURSE_FILE, OWN_FILE, About, save_bundle
+from unet.network.saved_model import COURSE_FILE, OWN_FILE, About, save_model
 from unet.parallel.comm import Comm
 from unet.system.progress import Reporter, significant, write_summary
 from unet.training.checkpoint import CheckpointStore
@@ -63,8 +63,8 @@ class FinalModel:
             validation_dice=position.best_dice,
             epoch=position.best_epoch,
         )
-        save_bundle(self.path.with_name(OWN_FILE), about, weights)
-        save_bundle(self.path, about, weights)  # last: it has always meant that a run is done
+        save_model(self.path.with_name(OWN_FILE), about, weights)
+        save_model(self.path, about, weights)  # last: it has always meant that a run is done
 
     def _present_weights(self) -> list[NDArray[np.float32]]:
         return strip_supervision(self.trainer.model, self.trainer.averaged_weights())

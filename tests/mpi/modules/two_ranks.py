@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from unet.network.saved_model import load_bundle
+from unet.network.saved_model import load_model
 from unet.parallel.comm import Comm
 from unet.parallel.engine import open_comm
 from unet.parallel.solo import Solo
@@ -107,7 +107,7 @@ def step_with_nan(comm: Comm) -> dict[str, object]:
 
 
 def weights(run: Path) -> str:
-    return digest(iter(load_bundle(run).weights))
+    return digest(iter(load_model(run).weights))
 
 
 def two_rank_run(comm: Comm, folder: Path, name: str, **changes: object) -> str:

@@ -13,7 +13,7 @@ from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.network.model import build_network
-from unet.network.saved_model import About, load_bundle, save_bundle
+from unet.network.saved_model import About, load_model, save_model
 from unet.planning.fingerprint import make_fingerprint
 from unet.planning.planner import make_plan
 from unet.planning.settings import TrainSettings
@@ -46,7 +46,7 @@ def model(brains, tmp_path_factory):
         for w in build_network(plan.network).get_weights()
     ]
     file = tmp_path_factory.mktemp("model") / "copied.hdf5"
-    save_bundle(file, about, weights)
+    save_model(file, about, weights)
     return file
 
 
@@ -106,5 +106,5 @@ def test_keras_alone_loads_the_file_and_predicts_the_same_probabilities(model, t
     np.save(tmp_path / "x.npy", x)
     files = [str(model), str(tmp_path / "p.npy"), str(tmp_path / "x.npy")]
     subprocess.run([sys.executable, "-c", PLAIN, *files], check=True, cwd=tmp_path)
-    logits = load_bundle(model).model()(x).numpy()
+    logits = load_model(model).model()(x).numpy()
     np.testing.assert_allclose(np.load(files[1]), 1 / (1 + np.exp(-logits)), atol=1e-5)

@@ -13,7 +13,7 @@ from unet.evaluation.evaluator import channels_for, target_for
 from unet.evaluation.folder import parse_shard
 from unet.evaluation.metrics import dice
 from unet.evaluation.postprocess import Postprocess, model_digest, save_postprocess
-from unet.network.saved_model import load_bundle, save_bundle
+from unet.network.saved_model import load_model, save_model
 from unet.system.errors import DataError, UsageError
 
 
@@ -175,7 +175,7 @@ class TestShards:
         evaluate(data, model_file, tmp_path / "out", "--cases", "case_0")
         about = make_about()
         other = [w * 0.5 for w in some_weights(about.plan.network)]
-        save_bundle(tmp_path / "other.hdf5", about, other)
+        save_model(tmp_path / "other.hdf5", about, other)
         before = (tmp_path / "out/cases/case_0.json").read_text()
         evaluate(data, tmp_path / "other.hdf5", tmp_path / "out", "--cases", "case_0")
         assert (tmp_path / "out/cases/case_0.json").read_text() != before
@@ -234,13 +234,13 @@ class TestAnotherDataSet:
         assert evaluate(data, model_file, tmp_path / "out", "--cases", "all") == 0
 
     def test_of_other_channels_or_labels_is_refused(self, model_file, tmp_path):
-        bundle = load_bundle(model_file)
+        saved = load_model(model_file)
         other = load_dataset(make_data(tmp_path / "channels", modality="T1w"))
         with pytest.raises(DataError, match="the model was trained on Balls"):
-            channels_for(bundle, other)
+            channels_for(saved, other)
         other = load_dataset(make_data(tmp_path / "labels", label="stone"))
         with pytest.raises(DataError, match="the model was trained on Balls"):
-            target_for(bundle, other)
+            target_for(saved, other)
 
 
 @pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from support.balls import make_about, some_weights
 
 from unet.network.model import build_network
-from unet.network.saved_model import COURSE_FILE, OWN_FILE, load_bundle, save_bundle
+from unet.network.saved_model import COURSE_FILE, OWN_FILE, load_model, save_model
 from unet.system.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +30,7 @@ def saved(file, normalisation="instance", factor=1.0):
     """Saves a model of known weights; returns what was saved."""
     about = make_about(normalisation=normalisation)
     weights = [factor * array for array in some_weights(about.plan.network)]
-    save_bundle(file, about, weights)
+    save_model(file, about, weights)
     return about, weights
 
 
@@ -45,21 +45,21 @@ def assert_same(found, expected):
 @pytest.mark.parametrize("name", FORMS)
 def test_what_is_saved_is_loaded_bit_by_bit(tmp_path, name, normalisation):
     about, weights = saved(tmp_path / name, normalisation)
-    found = load_bundle(tmp_path / name)
+    found = load_model(tmp_path / name)
     assert (found.path, found.about) == (tmp_path / name, about)
     assert_same(found.weights, weights)
 
 
 @pytest.mark.parametrize("normalisation", ["instance", "batch"])
 def test_file_of_the_previous_release_computes_the_same_in_either_form(tmp_path, normalisation):
-    old = load_bundle(DATA / f"previous_release_{normalisation}.hdf5")
+    old = load_model(DATA / f"previous_release_{normalisation}.hdf5")
     assert (old.dataset_name, old.about.epoch, old.about.validation_dice) == ("Balls", 3, 0.5)
     rng = np.random.default_rng(0)  # as it was made
     shapes = [weight.shape for weight in build_network(old.plan.network).get_weights()]
     assert_same(old.weights, [rng.uniform(0.1, 1, s).astype(np.float32) for s in shapes])
     for name in FORMS:
-        save_bundle(tmp_path / name, old.about, old.weights)
-        again = load_bundle(tmp_path / name)
+        save_model(tmp_path / name, old.about, old.weights)
+        again = load_model(tmp_path / name)
         np.testing.assert_array_equal(again.model()(IMAGE), old.model()(IMAGE))
 
 
@@ -67,7 +67,7 @@ def test_keras_alone_loads_the_courses_file(tmp_path, capfd):
     about, _ = saved(tmp_path / COURSE_FILE)
     assert capfd.readouterr().err == ""
     alone = keras.saving.load_model(tmp_path / COURSE_FILE, compile=False)
-    ours = load_bundle(tmp_path / COURSE_FILE).model()
+    ours = load_model(tmp_path / COURSE_FILE).model()
     expected = keras.ops.sigmoid(ours(IMAGE))
     assert about.plan.target.activation == "sigmoid"
     np.testing.assert_allclose(alone(IMAGE), expected, atol=1e-5)
@@ -79,9 +79,9 @@ def test_keras_alone_loads_the_courses_file(tmp_path, capfd):
 def test_folder_gives_our_own_form_first(tmp_path, below):
     folder = tmp_path / below
     saved(folder / COURSE_FILE)
-    assert load_bundle(tmp_path).path == folder / COURSE_FILE
+    assert load_model(tmp_path).path == folder / COURSE_FILE
     saved(folder / OWN_FILE)
-    assert load_bundle(tmp_path).path == folder / OWN_FILE
+    assert load_model(tmp_path).path == folder / OWN_FILE
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -91,7 +91,7 @@ def test_damaged_file_is_one_line(tmp_path, name):
     for damaged in (b"", whole[:100], whole[: len(whole) // 2], b"\xff" * 1000):
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(DataError, match=r"damaged \(.*\); take another checkpoint") as caught:
-            load_bundle(tmp_path / name)
+            load_model(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
@@ -105,7 +105,7 @@ def test_weights_of_another_network_are_named(tmp_path):
     ):
         save_file(arrays | change, tmp_path / OWN_FILE, {"unet": about.model_dump_json()})
         with pytest.raises(DataError, match=words):
-            load_bundle(tmp_path / OWN_FILE)
+            load_model(tmp_path / OWN_FILE)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -117,14 +117,14 @@ def test_model_of_another_program_is_not_taken_for_ours(tmp_path, name):
         with h5py.File(tmp_path / name, "r+") as file:
             del file.attrs["unet"]
     with pytest.raises(DataError, match="not written by unet; train it"):
-        load_bundle(tmp_path / name)
+        load_model(tmp_path / name)
 
 
 KILLED_WRITER = """
 import os, signal, sys
 from pathlib import Path
 from support.balls import make_about, some_weights
-from unet.network.saved_model import save_bundle
+from unet.network.saved_model import save_model
 
 def kill_before_rename(event, _):
     if event == "os.rename":
@@ -133,7 +133,7 @@ def kill_before_rename(event, _):
 about = make_about()
 weights = some_weights(about.plan.network)
 sys.addaudithook(kill_before_rename)
-save_bundle(Path(sys.argv[1]), about, weights)
+save_model(Path(sys.argv[1]), about, weights)
 """
 
 
@@ -148,7 +148,7 @@ def test_killed_before_it_is_whole_it_leaves_the_old_file_and_no_litter_for_long
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert len(list(tmp_path.iterdir())) == 2  # and what it was writing
-    assert_same(load_bundle(file).weights, old)
+    assert_same(load_model(file).weights, old)
     saved(file)
     assert list(tmp_path.iterdir()) == [file]
 
@@ -162,4 +162,4 @@ def test_a_model_that_may_not_be_read_is_not_called_a_full_disk(tmp_path, monkey
 
     monkeypatch.setattr(what, denied)
     with pytest.raises(DataError, match=r"m\.hdf5: Permission denied; make it readable"):
-        load_bundle(tmp_path / "m.hdf5")
+        load_model(tmp_path / "m.hdf5")

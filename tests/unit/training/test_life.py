@@ -9,7 +9,7 @@ import pytest
 from support import tiny
 
 from tests.unit.training.test_tensorboard import events
-from unet.network.saved_model import load_bundle
+from unet.network.saved_model import load_model
 from unet.parallel.solo import Solo
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.system.threads import use_threads
@@ -33,7 +33,7 @@ def content(run):
 
 
 def weights(run):
-    return load_bundle(run).weights
+    return load_model(run).weights
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, 
 
     monkeypatch.setattr(Checkpointing, "adopt", adopt)
     train(config, Solo())
-    assert load_bundle(run).about.epoch == 1
+    assert load_model(run).about.epoch == 1
 
 
 def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
@@ -155,10 +155,10 @@ def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, mon
     scores = iter((0.9, 0.1))
     monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
     train(tiny.train_config(data, run), Solo())
-    assert load_bundle(run).about.validation_dice == 0.9
+    assert load_model(run).about.validation_dice == 0.9
     (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
     train(tiny.train_config(data, run), Solo())
-    assert load_bundle(run).about.validation_dice is None
+    assert load_model(run).about.validation_dice is None
 
 
 def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
