@@ -9,15 +9,19 @@ VENV_PYTHON := .venv/bin/python
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format
+.PHONY: help lint test unit mpi chaos demo format architecture
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-lint: setup layers  ## format, lint, import layers, shell
+lint: setup layers  ## format, lint, types, import layers, shell
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+	.venv/bin/mypy
 	shellcheck $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh$$' 2>/dev/null || true)
+
+architecture: setup  ## draw docs/architecture.svg, rooms and imports, from the code
+	$(VENV_PYTHON) scripts/architecture.py
 
 format:  ## let ruff rewrite what it can
 	.venv/bin/ruff format .

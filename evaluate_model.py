@@ -2,7 +2,7 @@
 
 import sys
 
-from unet.course.commands import evaluate_main
+from unet.course.evaluate import evaluate_main
 
 if __name__ == "__main__":
     sys.exit(evaluate_main("evaluate_model.py"))

@@ -2,7 +2,7 @@
 
 import sys
 
-from unet.course.commands import train_main
+from unet.course.train import train_main
 
 if __name__ == "__main__":
     sys.exit(train_main("train.py"))

@@ -1,7 +1,8 @@
-"""What the training benchmarks share: turns, spread, processes, memory, figures."""
+"""What the benchmarks share: flags, turns, spread, processes, memory, figures."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import math
@@ -16,10 +17,35 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-sys.path.insert(0, str(ROOT))
+Value = TypeVar("Value")
+# This checkout's packages, not those that may be installed.
+sys.path[:0] = [str(ROOT), str(ROOT / "cluster")]
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser that shows a benchmark's own text as it is written."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers of a flag such as `40,56,40`."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def flags(options: Mapping[str, object]) -> list[str]:
+    """The words of a command line, from the options' full names."""
+    return [str(word) for option in options.items() for word in option]
+
+
+def unet(command: str, options: Mapping[str, object]) -> list[str]:
+    """The command line of one of our commands."""
+    return [PYTHON, "-m", "unet", command, *flags(options)]
 
 
 def spread(values: Sequence[float], digits: int = 4) -> dict[str, float]:
@@ -43,7 +69,8 @@ class Worker:
     """A process that answers each line of JSON with one; ended with the block."""
 
     def __init__(self, command: Sequence[str], threads: int) -> None:
-        self.process = subprocess.Popen(
+        self._command = command
+        self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -56,17 +83,22 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
 
-    def ask(self, **request: object) -> dict:
-        """Sends one request and returns its answer."""
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Sends one request and returns its answer, whose fields are the worker's own."""
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None, "opened as a pipe"
+        assert answers is not None, "opened as a pipe"
+        requests.write(json.dumps(request) + "\n")
+        requests.flush()
+        for line in answers:
             if line.startswith("{"):
-                return json.loads(line)
-        raise SystemExit(f"{self.process.args} ended with code {self.process.wait()}")
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+        raise SystemExit(f"{self._command} ended with code {self._process.wait()}")
 
 
 def answer(step: Callable[[], float]) -> None:
@@ -120,9 +152,9 @@ class Finished:
 @contextlib.contextmanager
 def limited_group(limit_bytes: int) -> Iterator[Path]:
     """A memory control group below this process' own, such as a container has."""
-    from unet.system.cgroup import PROC, _group
+    from unet.system.cgroup import PROC, control_group
 
-    own = _group(PROC, "memory")
+    own = control_group(PROC, "memory")
     if own is None:
         raise SystemExit("no memory control group here")
     group = own.folder / f"bench-{os.getpid()}"
@@ -169,17 +201,13 @@ def run(
         env=environment(threads) | dict(extra or {}),
         preexec_fn=limit,
     )
+    assert process.stdout is not None, "opened as a pipe"
     chunks: list[str] = []
-    reader = threading.Thread(target=lambda: chunks.append(process.stdout.read()))
-    reader.start()
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-        raise
-    reader.join()
-    process.returncode = os.waitstatus_to_exitcode(status)
+    with process.stdout as output:
+        reader = threading.Thread(target=lambda: chunks.append(output.read()))
+        reader.start()
+        usage = _wait(process)
+        reader.join()
     return Finished(
         code=process.returncode,
         output="".join(chunks),
@@ -189,12 +217,31 @@ def run(
     )
 
 
+def _wait(process: subprocess.Popen[str]) -> resource.struct_rusage:
+    """Waits for a process' end, sets its exit code and returns what it used."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
 def require(finished: Finished, what: str) -> Finished:
     """Returns what finished well, else ends the benchmark with its last lines."""
     if finished.code:
         tail = "\n".join(finished.output.splitlines()[-8:])
         raise SystemExit(f"{what} ended with code {finished.code}:\n{tail}")
     return finished
+
+
+def given(value: Value | None, what: str) -> Value:
+    """Returns a value that is there, else ends the benchmark with what lacks it."""
+    if value is None:
+        raise SystemExit(f"{what} is missing")
+    return value
 
 
 def bars(file: Path, title: str, unit: str, values: Mapping[str, Mapping[str, float]]) -> None:

@@ -13,41 +13,24 @@ import os
 import tempfile
 from pathlib import Path
 
-from common import PYTHON, require, run, spread
+from common import parser, require, run, spread, unet
 
 
 def once(args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Wall seconds of every command, CPU seconds of all, and the Dice reached."""
-    unet = [PYTHON, "-m", "unet"]
     data, trained, results = folder / "data", folder / "run", folder / "results"
     commands = {
-        "phantom": [*unet, "phantom", "--output", data],
-        "train": [
-            *unet,
-            "train",
-            "--data_path",
-            data,
-            "--output",
-            trained,
-            "--time-budget",
-            args.time_budget,
-        ],
-        "evaluate": [
-            *unet,
-            "evaluate",
-            "--data_path",
-            data,
-            "--saved_model",
-            trained,
-            "--output",
-            results,
-        ],
-        "report": [*unet, "report", "--output", results, "--json"],
+        "phantom": {"--output": data},
+        "train": {"--data_path": data, "--output": trained, "--time-budget": args.time_budget},
+        "evaluate": {"--data_path": data, "--saved_model": trained, "--output": results},
     }
-    seconds, cpu = {}, 0.0
-    for name, command in commands.items():
-        done = require(run(command, args.threads), name)
+    seconds: dict[str, float] = {}
+    cpu = 0.0
+    for name, options in commands.items():
+        done = require(run(unet(name, options), args.threads), name)
         seconds[name], cpu = done.wall, cpu + done.cpu
+    done = require(run([*unet("report", {"--output": results}), "--json"], args.threads), "report")
+    seconds["report"], cpu = done.wall, cpu + done.cpu
     found = json.loads((results / "results.json").read_text())
     whole = sum(seconds.values())
     return {
@@ -59,32 +42,26 @@ def once(args: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--time-budget", default="2m", help="of training (default: 2m)")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=1)
-    args = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--time-budget", default="2m", help="of training (default: 2m)")
+    arguments.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    arguments.add_argument("--rounds", type=int, default=1)
+    args = arguments.parse_args()
     rounds = []
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as name:
             rounds.append(once(args, Path(name)))
-    print(
-        json.dumps(
-            {
-                "time_budget": args.time_budget,
-                "threads": args.threads,
-                "rounds": args.rounds,
-                "seconds": {
-                    key: spread([r[key] for r in rounds]) for key in rounds[0] if key != "mean_dice"
-                },
-                "mean_dice": spread([r["mean_dice"] for r in rounds]),
-                "under_five_minutes": max(r["total"] for r in rounds) < 300,
-            },
-            indent=1,
-        )
-    )
+    spreads = {key: spread([r[key] for r in rounds]) for key in rounds[0]}
+    dice = spreads.pop("mean_dice")
+    result = {
+        "time_budget": args.time_budget,
+        "threads": args.threads,
+        "rounds": args.rounds,
+        "seconds": spreads,
+        "mean_dice": dice,
+        "under_five_minutes": max(r["total"] for r in rounds) < 300,
+    }
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,16 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from common import PYTHON, ROOT, Worker, bars, ratios, spread
+import numpy.typing as npt
+from common import PYTHON, ROOT, Worker, bars, given, parser, ratios, spread
+
+if TYPE_CHECKING:
+    from unet.data.regions import Target
 
 OURS = ("openvino", "tensorflow")  # the default first
 PEER = "monai"
@@ -32,22 +38,22 @@ PEER = "monai"
 
 def serve(args: argparse.Namespace) -> None:
     """One of our engines: prepared volume → logits."""
-    from unet.cli.evaluate import set_threads
+    from unet.system.start_tensorflow import start_tensorflow
 
-    set_threads()
+    start_tensorflow()
     from unet.inference.predictor import Predictor, window_size
     from unet.inference.sliding_window import sliding_window
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
 
-    bundle = load_bundle(args.saved_model)
-    predictor = Predictor(bundle, backend=args.serve, overlap=args.overlap)
+    saved = load_model(args.saved_model)
+    predictor = Predictor(saved, backend=args.serve, overlap=args.overlap)
     for line in sys.stdin:
         request = json.loads(line)
         image = np.load(request["image"])
-        window = bundle.plan.patch_size
+        window = saved.plan.patch_size
         if args.own_windows:
-            window = window_size(bundle.plan.network, window, image.shape)
-        engine = predictor.backend(window)
+            window = window_size(saved.plan.network, window, image.shape)
+        engine = predictor.engine(window)
         cpu, wall = time.process_time(), time.perf_counter()
         logits = sliding_window(engine, image, window, args.overlap, engine.batch)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
@@ -56,69 +62,95 @@ def serve(args: argparse.Namespace) -> None:
         print(json.dumps({"cpu": cpu, "wall": wall, **notes}), flush=True)
 
 
-def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], object]:
+def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], Target]:
     """Writes the network, its weights and the prepared cases where the peer can read them."""
-    from unet.cli.evaluate import set_threads
+    from unet.system.start_tensorflow import start_tensorflow
 
-    set_threads()
+    start_tensorflow()
     from unet.data.msd import load_dataset
     from unet.data.preparation import prepare_image, prepare_label
     from unet.data.volume import read_image, read_label
     from unet.evaluation.evaluator import channels_for, target_for
-    from unet.evaluation.folder import select_cases
-    from unet.network.saved_model import load_bundle
+    from unet.evaluation.select_cases import select_cases
+    from unet.network.saved_model import load_model
 
-    bundle, dataset = load_bundle(args.saved_model), load_dataset(args.data_path)
-    model = bundle.model()
+    saved, dataset = load_model(args.saved_model), load_dataset(args.data_path)
+    model = saved.model()
     arrays = {
         f"{layer.name}/{index}": value
         for layer in model.layers
         for index, value in enumerate(layer.get_weights())
     }
     np.savez(folder / "weights.npz", **arrays)
-    spec = bundle.plan.network.model_dump() | {"patch": bundle.plan.patch_size}
+    spec = saved.plan.network.model_dump() | {"patch": saved.plan.patch_size}
     (folder / "spec.json").write_text(json.dumps(spec))
-    ids = [use.id for use in select_cases(dataset, bundle.split, args.cases)][: args.count]
-    picked, target = channels_for(bundle, dataset), target_for(bundle, dataset)
-    recipe = bundle.recipe.model_copy(update={"channels": picked})
+    ids = [use.id for use in select_cases(dataset, saved.split, args.cases)][: args.count]
+    picked, target = channels_for(saved, dataset), target_for(saved, dataset)
+    recipe = saved.recipe.model_copy(update={"channels": picked})
     for case in (dataset.case(name) for name in ids):
         volume = read_image(case.image, len(dataset.channels), picked)
         image, record = prepare_image(volume.array, volume.affine, volume.spacing, recipe, case.id)
-        label = prepare_label(read_label(case.label, volume, tuple(dataset.labels)), record)
+        label = prepare_label(
+            read_label(given(case.label, f"{case.id}: label"), volume, tuple(dataset.labels)),
+            record,
+        )
         np.save(folder / f"{case.id}.npy", image)
         np.save(folder / f"{case.id}_truth.npy", target.region_masks(label))
     return ids, target
 
 
-def measure(
-    sides: dict[str, Worker], ids: list[str], folder: Path, target: object, rounds: int
-) -> dict:
-    """Lets the sides take turns and compares them."""
-    rates: dict[str, list[float]] = {side: [] for side in sides}
-    walls: dict[str, list[float]] = {side: [] for side in sides}
-    scores: dict[str, list[float]] = {side: [] for side in sides}
-    notes: dict[str, dict] = {}
+@dataclass
+class Turns:
+    """What the sides did, by side.
+
+    Attributes:
+        voxels: of all volumes together.
+        rates: voxels per CPU second, a round each.
+        walls: voxels per second, a round each.
+        scores: Dice of every case and region.
+        notes: the settings that a side has chosen.
+    """
+
+    voxels: int
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    walls: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    notes: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
+def take_turns(
+    sides: dict[str, Worker], ids: list[str], folder: Path, target: Target, rounds: int
+) -> Turns:
+    """Lets the sides take turns; the first round warms up and gives the Dice."""
     voxels = sum(np.load(folder / f"{case}.npy", mmap_mode="r")[..., 0].size for case in ids)
-    for number in range(rounds + 1):  # the first round warms up and gives the Dice
+    turns = Turns(voxels)
+    for number in range(rounds + 1):
         spent = {side: np.zeros(2) for side in sides}
         for position, case in enumerate(ids):
             for side in list(sides)[:: 1 if (position + number) % 2 else -1]:
                 logits = folder / "logits.npy"
                 answer = sides[side].ask(image=str(folder / f"{case}.npy"), logits=str(logits))
                 spent[side] += answer.pop("cpu"), answer.pop("wall")
-                notes[side] = answer
+                turns.notes[side] = answer
                 if number == 0:
                     truth = np.load(folder / f"{case}_truth.npy")
-                    scores[side] += region_dice(np.load(logits), truth, target)
+                    dice = region_dice(np.load(logits), truth, target)
+                    turns.scores.setdefault(side, []).extend(dice)
         for side, (cpu, wall) in spent.items():
             if number:
-                rates[side].append(voxels / cpu)
-                walls[side].append(voxels / wall)
-    means = {side: float(np.mean(values)) for side, values in scores.items()}
+                turns.rates.setdefault(side, []).append(voxels / cpu)
+                turns.walls.setdefault(side, []).append(voxels / wall)
+    return turns
+
+
+def compare(turns: Turns, cases: int, rounds: int) -> dict[str, object]:
+    """What is printed."""
+    means = {side: float(np.mean(values)) for side, values in turns.scores.items()}
+    rates, walls = turns.rates, turns.walls
     first, second = OURS
     return {
-        "cases": len(ids),
-        "volume_voxels": voxels,
+        "cases": cases,
+        "volume_voxels": turns.voxels,
         "rounds": rounds,
         "voxels_per_cpu_second": {side: spread(values) for side, values in rates.items()},
         "voxels_per_second": {side: spread(values) for side, values in walls.items()},
@@ -126,11 +158,13 @@ def measure(
         f"{first}_over_{second}": ratios(rates[first], rates[second]),
         "mean_dice": {side: round(mean, 4) for side, mean in means.items()},
         "dice_difference": round(abs(means[first] - means[PEER]), 5),
-        "settings": notes,
+        "settings": turns.notes,
     }
 
 
-def region_dice(logits: np.ndarray, truth: np.ndarray, target: object) -> list[float]:
+def region_dice(
+    logits: npt.NDArray[np.float32], truth: npt.NDArray[np.bool_], target: Target
+) -> list[float]:
     """Dice of each region of one case."""
     from unet.evaluation.metrics import dice
     from unet.inference.predictor import activate
@@ -139,11 +173,9 @@ def region_dice(logits: np.ndarray, truth: np.ndarray, target: object) -> list[f
     return [dice(masks[..., r], truth[..., r]) for r in range(truth.shape[-1])]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+def read_arguments() -> argparse.Namespace:
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--data_path", type=Path, required=True)
     add("--saved_model", type=Path, required=True)
     add("--peer-python", required=True, help="python with torch and monai")
@@ -155,7 +187,11 @@ def main() -> None:
     add("--own-windows", action="store_true", help="ours chooses its window, as evaluate does")
     add("--figure", type=Path, metavar="PNG", help="draw the rates, e.g. docs/inference.png")
     add("--serve", choices=OURS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    return arguments.parse_args()
+
+
+def main() -> None:
+    args = read_arguments()
     if args.serve:
         serve(args)
         return
@@ -166,10 +202,11 @@ def main() -> None:
         peer = [args.peer_python, str(ROOT / "bench/peers/inference.py"), name]
         commands[PEER] = [*peer, str(args.overlap), str(args.threads)]
         sides = {n: stack.enter_context(Worker(c, args.threads)) for n, c in commands.items()}
-        result = measure(sides, ids, folder, target, args.rounds)
-    print(json.dumps(result, indent=1))
+        turns = take_turns(sides, ids, folder, target, args.rounds)
+    print(json.dumps(compare(turns, len(ids), args.rounds), indent=1))
     if args.figure:
-        bars(args.figure, "Inference", "voxels per CPU second", result["voxels_per_cpu_second"])
+        rates = {side: spread(values) for side, values in turns.rates.items()}
+        bars(args.figure, "Inference", "voxels per CPU second", rates)
 
 
 if __name__ == "__main__":

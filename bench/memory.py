@@ -13,25 +13,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
-from common import PYTHON, ROOT, Finished, bars, run, spread
-
-sys.path.insert(0, str(ROOT))
+from common import PYTHON, Finished, bars, parser, run, spread
 
 
 def shape_of(args: argparse.Namespace, network: str, micro: int | None, precision: str) -> str:
     """The probe's argument."""
-    from unet.network.model import NetworkSpec, course_spec
-    from unet.planning.plan import Shape
+    from unet.planning.network import NetworkSpec, course_spec
+    from unet.planning.plan import StepShape
 
     spec = course_spec(1, 1, args.filters, upsampling=False)
     if network == "planned":
         spec = NetworkSpec(
             channels=1, outputs=1, filters=spec.filters, strides=spec.strides, supervised_levels=3
         )
-    return Shape(
+    return StepShape(
         network=spec,
         patch_size=(args.side,) * 3,
         batch_size=args.batch,
@@ -47,7 +44,21 @@ def outcome(failed: Finished) -> str:
     return f"code {failed.code}: {last_line[:200]}"
 
 
-def measure(args: argparse.Namespace) -> dict:
+def attempt(args: argparse.Namespace, shape: str) -> dict[str, object]:
+    """Takes the steps of one variant, each round in a process of its own."""
+    command = [PYTHON, "-m", "unet.training.trial_step", shape]
+    runs = [run(command, args.threads, args.limit_gib * 2**30) for _ in range(args.rounds)]
+    well = [r for r in runs if r.code == 0]
+    peaks = [json.loads(r.output.strip().splitlines()[-1])["peak_bytes"] / 2**30 for r in well]
+    return {
+        "peak_gib": spread(peaks) if peaks else None,
+        "wall_seconds": spread([r.wall for r in runs]),
+        "outcome": "done" if len(well) == len(runs) else outcome(runs[-1]),
+    }
+
+
+def measure(args: argparse.Namespace) -> dict[str, dict[str, object]]:
+    """Every variant's outcome, by its name."""
     from unet.system.machine import this_machine
 
     precisions = ["float32", "bfloat16"] if this_machine().bfloat16 else ["float32"]
@@ -57,34 +68,13 @@ def measure(args: argparse.Namespace) -> dict:
         for precision in precisions:
             for micro in slices:
                 shape = shape_of(args, network, micro if micro < args.batch else None, precision)
-                command = [PYTHON, "-m", "unet.training.trial_step", shape]
-                runs = [
-                    run(command, args.threads, args.limit_gib * 2**30) for _ in range(args.rounds)
-                ]
-                well = [r for r in runs if r.code == 0]
-                peaks = [
-                    json.loads(r.output.strip().splitlines()[-1])["peak_bytes"] / 2**30
-                    for r in well
-                ]
-                found[f"{network}, {precision}, slices of {micro}"] = {
-                    "peak_gib": spread(peaks) if peaks else None,
-                    "wall_seconds": spread([r.wall for r in runs]),
-                    "outcome": "done" if len(well) == len(runs) else outcome(runs[-1]),
-                }
-    return {
-        "side": args.side,
-        "batch": args.batch,
-        "filters": args.filters,
-        "limit_gib": args.limit_gib,
-        "variants": found,
-    }
+                found[f"{network}, {precision}, slices of {micro}"] = attempt(args, shape)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--side", type=int, default=144)
     add("--batch", type=int, default=8)
     add("--filters", type=int, default=16)
@@ -95,11 +85,13 @@ def main() -> None:
     add("--rounds", type=int, default=1)
     add("--limit-gib", type=float, default=12.0, help="address space of a variant")
     add("--figure", type=Path, metavar="PNG")
-    args = parser.parse_args()
-    result = measure(args)
-    print(json.dumps(result, indent=1))
+    args = arguments.parse_args()
+    variants = measure(args)
+    asked = {name: getattr(args, name) for name in ("side", "batch", "filters", "limit_gib")}
+    print(json.dumps({**asked, "variants": variants}, indent=1))
     if args.figure:
-        peaks = {n: v["peak_gib"] for n, v in result["variants"].items() if v["peak_gib"]}
+        spreads = {name: variant["peak_gib"] for name, variant in variants.items()}
+        peaks = {name: peak for name, peak in spreads.items() if isinstance(peak, dict)}
         bars(args.figure, f"One step at {args.side}^3, batch {args.batch}", "peak RSS, GiB", peaks)
 
 

@@ -17,15 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 import yaml
+from common import ROOT
+from kubelib import audit
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "cluster"))
-
-from kubelib import audit  # noqa: E402 - found by the line above
-
+Manifest = dict[str, Any]
+"""A Kubernetes object as it is sent; the API server checks it."""
 STATE = ROOT / ".cluster"
 SYSTEM, RELEASE = "unet-system", "unet-operator"
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:{RELEASE}"
@@ -36,7 +35,15 @@ COLLECTIONS = {
     "Pod": "/api/v1/namespaces/{}/pods",
     "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
 }
-_local = threading.local()
+
+
+class _Local(threading.local):
+    """What every thread has for itself."""
+
+    connection: http.client.HTTPSConnection | None = None
+
+
+_local = _Local()
 
 
 def kubectl(*arguments: str, stdin: str | None = None) -> str:
@@ -61,32 +68,36 @@ def requests(since: datetime) -> list[audit.Request]:
     return audit.read(STATE / "log/audit.log", since)
 
 
-def ask(method: str, path: str, body: dict | None = None, *, accept: str = "*/*") -> bytes:
+def _connect() -> http.client.HTTPSConnection:
+    """A connection to the API server as administrator; it opens with the first request."""
+    pki = STATE / "pki"
+    context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+    context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+    known = yaml.safe_load((STATE / "kubeconfig").read_text())["clusters"][0]["cluster"]
+    server = urllib.parse.urlsplit(known["server"])
+    return http.client.HTTPSConnection(server.hostname, server.port, context=context)
+
+
+def ask(method: str, path: str, body: Manifest | None = None, *, accept: str = "*/*") -> bytes:
     """One request over this thread's own connection: starting kubectl costs more than it asks.
 
     Raises:
         SystemExit: the API server refused; with its words.
     """
-    if not hasattr(_local, "connection"):
-        pki = STATE / "pki"
-        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        known = yaml.safe_load((STATE / "kubeconfig").read_text())["clusters"][0]["cluster"]
-        server = urllib.parse.urlsplit(known["server"])
-        _local.connection = http.client.HTTPSConnection(
-            server.hostname, server.port, context=context
-        )
+    if _local.connection is None:
+        _local.connection = _connect()
+    connection = _local.connection
     sent = None if body is None else json.dumps(body)
     headers = {"Content-Type": "application/json", "Accept": accept}
 
     def answer() -> http.client.HTTPResponse:
-        _local.connection.request(method, path, sent, headers)
-        return _local.connection.getresponse()
+        connection.request(method, path, sent, headers)
+        return connection.getresponse()
 
     try:
         response = answer()
     except http.client.RemoteDisconnected:  # it has lain idle for too long
-        _local.connection.close()  # the next request opens it again
+        connection.close()  # the next request opens it again
         response = answer()
     content = response.read()
     if response.status >= 300:
@@ -94,10 +105,10 @@ def ask(method: str, path: str, body: dict | None = None, *, accept: str = "*/*"
     return content
 
 
-def create(objects: Sequence[dict]) -> None:
+def create(objects: Sequence[Manifest]) -> None:
     """Creates objects, some at once."""
 
-    def one(item: dict) -> None:
+    def one(item: Manifest) -> None:
         ask("POST", COLLECTIONS[item["kind"]].format(item["metadata"]["namespace"]), item)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -116,7 +127,7 @@ def namespace(name: str, claims: Iterable[str] = ()) -> Iterator[None]:
         kubectl("delete", "namespace", name)
 
 
-def claim(name: str, where: str) -> dict:
+def claim(name: str, where: str) -> Manifest:
     """A claim that several nodes can write."""
     return {
         "apiVersion": "v1",
@@ -130,7 +141,7 @@ def claim(name: str, where: str) -> dict:
     }
 
 
-def training(name: str, where: str, **spec: object) -> dict:
+def training(name: str, where: str, **spec: object) -> Manifest:
     """A training; `spec` adds to or replaces what every one needs."""
     return {
         "apiVersion": "unet.dev/v1alpha1",
@@ -151,7 +162,8 @@ def training(name: str, where: str, **spec: object) -> dict:
 
 def operator_pod() -> str:
     """The name of the operator's pod."""
-    return listed("Pod", SYSTEM, f"labelSelector=app.kubernetes.io/instance={RELEASE}")[0]["name"]
+    pods = listed("Pod", SYSTEM, f"labelSelector=app.kubernetes.io/instance={RELEASE}")
+    return str(pods[0]["name"])
 
 
 def restart() -> None:
@@ -164,7 +176,7 @@ def restart() -> None:
         time.sleep(0.5)
 
 
-def listed(kind: str, where: str, query: str) -> list[dict]:
+def listed(kind: str, where: str, query: str) -> list[Manifest]:
     """The metadata of the objects of a kind in a namespace that a query selects."""
     accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
     path = f"{COLLECTIONS[kind].format(where)}?{query}"

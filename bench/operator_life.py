@@ -17,13 +17,12 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import operator_common as common
-from common import bars, spread
-from kubelib.audit import Request
+from common import bars, parser, spread
 from operator_common import ACCOUNT, kubectl, training, wait_until
 
 NAMESPACE = "bench-operator"
@@ -49,7 +48,7 @@ SPEC = {
 }
 
 
-def files_pod() -> dict:
+def files_pod() -> common.Manifest:
     """A pod that fills the data claim."""
     return {
         "apiVersion": "v1",
@@ -87,17 +86,17 @@ def start(name: str) -> dict[str, float]:
     mpiexec = datetime.fromisoformat(f"{first[:26]}+00:00")
     asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
 
-    def when(condition: Callable[[Request], bool]) -> datetime:
-        return max(r.time for r in asked if condition(r))
+    def created(resource: str, start: str) -> datetime:
+        return max(
+            r.time
+            for r in asked
+            if r.verb == "create" and r.resource == resource and r.name.startswith(start)
+        )
 
-    apply = when(lambda r: r.resource == "unettrainings" and r.verb == "create")
-    workers = when(
-        lambda r: r.resource == "jobs" and r.name == f"{name}-worker-1" and r.verb == "create"
-    )
-    launcher = when(
-        lambda r: r.resource == "jobs" and r.name == f"{name}-launcher-1" and r.verb == "create"
-    )
-    bound = when(lambda r: r.resource == "pods/binding" and r.name.startswith(f"{name}-worker-1-"))
+    apply = created("unettrainings", "")
+    workers = created("jobs", f"{name}-worker-1")
+    launcher = created("jobs", f"{name}-launcher-1")
+    bound = created("pods/binding", f"{name}-worker-1-")
     return {
         "until_mpiexec": (mpiexec - apply).total_seconds(),
         "operator": (workers - apply).total_seconds() + (launcher - bound).total_seconds(),
@@ -115,7 +114,7 @@ def _try(*arguments: str) -> str:
         return ""
 
 
-def finish(name: str, began: datetime) -> dict:
+def finish(name: str, began: datetime) -> dict[str, object]:
     """Waits for a training's end; what the operator asked of the API server for it."""
     phase = ("-n", NAMESPACE, "get", "unettraining", name, "-o", "jsonpath={.status.phase}")
     wait_until("it ends", lambda: kubectl(*phase) in ("Succeeded", "Failed"), 600)
@@ -135,54 +134,50 @@ def finish(name: str, began: datetime) -> dict:
     }
 
 
-def measure(args: argparse.Namespace) -> dict:
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: seconds of each part by round, and what one whole life asked for."""
+
+    rounds: list[dict[str, float]]
+    life: dict[str, object]
+
+    def seconds(self) -> dict[str, dict[str, float]]:
+        """The spread of each part over the rounds."""
+        return {part: spread([r[part] for r in self.rounds]) for part in self.rounds[0]}
+
+
+def measure(args: argparse.Namespace) -> Measured:
     """See the module."""
     rounds = []
     with common.namespace(NAMESPACE, ("msd", "results")):
         common.create([files_pod()])
-        kubectl(
-            "-n",
-            NAMESPACE,
-            "wait",
-            "pod/files",
-            "--timeout=180s",
-            "--for=jsonpath={.status.phase}=Succeeded",
-        )
+        _wait("pod/files", "--for=jsonpath={.status.phase}=Succeeded")
         for number in range(args.rounds):
             name, began = f"life-{number}", datetime.now(UTC)
             rounds.append(start(name))
             if number < args.rounds - 1:
                 kubectl("-n", NAMESPACE, "delete", "unettraining", name)
-                kubectl(
-                    "-n",
-                    NAMESPACE,
-                    "wait",
-                    "pod",
-                    "-l",
-                    f"unet.dev/training={name}",
-                    "--for=delete",
-                    "--timeout=180s",
-                )
+                _wait("pod", "-l", f"unet.dev/training={name}", "--for=delete")
         life = finish(name, began)
-    return {
-        "rounds": args.rounds,
-        "seconds": {key: spread([r[key] for r in rounds]) for key in rounds[0]},
-        "life": life,
-    }
+    return Measured(rounds, life)
+
+
+def _wait(*what: str) -> None:
+    """Waits for an object of the benchmark's namespace."""
+    kubectl("-n", NAMESPACE, "wait", "--timeout=180s", *what)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--figure", type=Path, metavar="PNG")
-    args = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--figure", type=Path, metavar="PNG")
+    args = arguments.parse_args()
     common.require_cluster()
-    result = measure(args)
-    print(json.dumps(result, indent=1))
+    measured = measure(args)
+    seconds = measured.seconds()
+    print(json.dumps({"rounds": args.rounds, "seconds": seconds, "life": measured.life}, indent=1))
     if args.figure:
-        named = {key.replace("_", " "): value for key, value in result["seconds"].items()}
+        named = {key.replace("_", " "): value for key, value in seconds.items()}
         bars(args.figure, "From apply to mpiexec", "seconds", named)
 
 

@@ -17,10 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import operator_common as common
+from common import bars, parser
+from kubelib.audit import Request
 from operator_common import (
     ACCOUNT,
     Meter,
@@ -37,42 +41,48 @@ PODS_PER_NODE = 110
 FAKE = {"key": "kwok.x-k8s.io/node", "operator": "Exists", "effect": "NoSchedule"}
 
 
-def measure_memory(args: argparse.Namespace) -> dict:
-    """See the module."""
+Spent = dict[str, float]
+"""What a `Meter` says: memory in MiB, CPU seconds."""
+
+
+def measure_memory(args: argparse.Namespace) -> dict[str, Spent]:
+    """What the operator used in each situation, see the module."""
     common.fake_nodes(-(-args.pods // PODS_PER_NODE))
     common.restart()
     with Meter() as idle:
         time.sleep(5)
-    found = {"trainings": args.trainings, "foreign_pods": args.pods, "idle": idle.result()}
+    spent = {"idle": idle.result()}
     with common.namespace(NAMESPACE, ("msd", "results")):
-        suspended = [
-            training(f"t{index:04d}", NAMESPACE, runPolicy={"suspend": True})
-            for index in range(args.trainings)
-        ]
-        with Meter() as meter:
-            create(suspended)
-            wait_until(
-                "all are suspended", lambda: trainings_in("Suspended") >= args.trainings, 300
-            )
-        found["trainings_applied"] = meter.result()
+        spent["trainings_applied"] = apply_suspended(args.trainings)
         common.restart()
         with Meter() as meter:
             wait_until("all are seen", lambda: trainings_in("Suspended") >= args.trainings, 300)
             time.sleep(args.settle)
-        found["restarted_among_them"] = meter.result()
+        spent["restarted_among_them"] = meter.result()
         with common.namespace(FOREIGN):
             with Meter() as meter:
                 create([foreign_pod(index) for index in range(args.pods)])
                 wait_until("all foreign pods run", lambda: running(FOREIGN) == args.pods, 600)
-            found["foreign_pods_come"] = meter.result()
+            spent["foreign_pods_come"] = meter.result()
         with Meter() as meter:
             time.sleep(5)
-        found["foreign_pods_gone"] = meter.result()
+        spent["foreign_pods_gone"] = meter.result()
     common.fake_nodes(0)
-    return found
+    return spent
 
 
-def foreign_pod(index: int) -> dict:
+def apply_suspended(count: int) -> Spent:
+    """Applies suspended trainings and waits until the operator has seen them all."""
+    suspended = [
+        training(f"t{index:04d}", NAMESPACE, runPolicy={"suspend": True}) for index in range(count)
+    ]
+    with Meter() as meter:
+        create(suspended)
+        wait_until("all are suspended", lambda: trainings_in("Suspended") >= count, 300)
+    return meter.result()
+
+
+def foreign_pod(index: int) -> common.Manifest:
     """A pod of somebody else's on a fake node."""
     return {
         "apiVersion": "v1",
@@ -91,60 +101,89 @@ def running(where: str) -> int:
     return len(listed("Pod", where, "fieldSelector=status.phase=Running"))
 
 
-def measure_burst(args: argparse.Namespace) -> dict:
-    """See the module."""
+@dataclass(frozen=True)
+class Burst:
+    """What came of many trainings at once.
+
+    Attributes:
+        requests: those in the trainings' namespace that succeeded.
+        pods: when each worker pod was created, the first first.
+        until_pods: what the operator used until all of them existed.
+        until_end: what it used from there until all trainings had succeeded.
+    """
+
+    requests: list[Request]
+    pods: list[datetime]
+    until_pods: Spent
+    until_end: Spent
+
+
+def small_training(index: int, workers: int) -> common.Manifest:
+    """A training on fake nodes, whose pods stay to be counted."""
+    return training(
+        f"t{index:03d}",
+        NAMESPACE,
+        workers={
+            "replicas": workers,
+            "nodeSelector": {"type": "kwok"},
+            "tolerations": [FAKE],
+            "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}},
+        },
+        evaluation={"enabled": False},
+        runPolicy={"cleanPodPolicy": "None"},
+    )
+
+
+def burst(args: argparse.Namespace) -> Burst:
+    """Applies the trainings and waits until all have succeeded."""
     common.fake_nodes(-(-args.trainings * (args.workers + 2) // PODS_PER_NODE) + 2)
     common.restart()
     wanted = args.trainings * args.workers
     with common.namespace(NAMESPACE, ("msd", "results")):
         wait_until("the claims are bound", claims_bound, 120)
-        burst = [
-            training(
-                f"t{index:03d}",
-                NAMESPACE,
-                workers={
-                    "replicas": args.workers,
-                    "nodeSelector": {"type": "kwok"},
-                    "tolerations": [FAKE],
-                    "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}},
-                },
-                evaluation={"enabled": False},
-                # They stay to be counted.
-                runPolicy={"cleanPodPolicy": "None"},
-            )
-            for index in range(args.trainings)
-        ]
+        applied = [small_training(index, args.workers) for index in range(args.trainings)]
         began = datetime.now(UTC)
         with Meter() as until_pods:
-            create(burst)
+            create(applied)
             wait_until("all worker pods exist", lambda: len(workers()) >= wanted, 600)
             pods = sorted(workers())[:wanted]
         with Meter() as until_end:
             wait_until("all have ended", lambda: trainings_in("Succeeded") >= args.trainings, 600)
         asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
     common.fake_nodes(0)
-    first = min(r.time for r in asked if r.resource == "unettrainings" and r.verb == "create")
-    jobs = [
-        r.time
-        for r in asked
-        if r.user == ACCOUNT
-        and r.resource == "jobs"
-        and r.verb == "create"
-        and "-worker-" in r.name
-    ]
-    ours = [r for r in asked if r.user == ACCOUNT]
+    return Burst(asked, pods, until_pods.result(), until_end.result())
+
+
+def pods_after(found: Burst) -> dict[str, float]:
+    """Seconds from the first apply until a share of the worker pods existed, by per cent."""
+    first, wanted = first_apply(found), len(found.pods)
+    return {
+        str(share): seconds(found.pods[int(share * wanted / 100) - 1] - first)
+        for share in (25, 50, 75, 100)
+    }
+
+
+def first_apply(found: Burst) -> datetime:
+    """When the first training was created."""
+    created = (r for r in found.requests if r.verb == "create")
+    return min(r.time for r in created if r.resource == "unettrainings")
+
+
+def burst_result(args: argparse.Namespace, found: Burst) -> dict[str, object]:
+    """The figures of a burst."""
+    first = first_apply(found)
+    ours = [r for r in found.requests if r.user == ACCOUNT]
+    created = (r for r in ours if r.verb == "create" and r.resource == "jobs")
+    jobs = [r.time for r in created if "-worker-" in r.name]
     return {
         "trainings": args.trainings,
         "workers_each": args.workers,
         "seconds_until_worker_jobs": seconds(max(sorted(jobs)[: args.trainings]) - first),
-        "seconds_until_worker_pods": seconds(pods[-1] - first),
-        "until_pods": until_pods.result(),
-        "until_all_succeeded": until_end.result(),
+        "seconds_until_worker_pods": seconds(found.pods[-1] - first),
+        "until_pods": found.until_pods,
+        "until_all_succeeded": found.until_end,
         "operator_requests_a_training": round(len(ours) / args.trainings, 1),
-        "pods_after_seconds": {
-            str(share): seconds(pods[int(share * wanted / 100) - 1] - first)
-            for share in (25, 50, 75, 100)
-        },
+        "pods_after_seconds": pods_after(found),
     }
 
 
@@ -163,11 +202,9 @@ def seconds(span: timedelta) -> float:
     return round(span.total_seconds(), 2)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    modes = parser.add_subparsers(dest="mode", required=True)
+def read_arguments() -> argparse.Namespace:
+    arguments = parser(__doc__)
+    modes = arguments.add_subparsers(dest="mode", required=True)
     memory = modes.add_parser("memory", help="resident memory with many trainings and pods")
     memory.add_argument("--trainings", type=int, default=1000)
     memory.add_argument("--pods", type=int, default=5000, help="of others")
@@ -178,31 +215,37 @@ def main() -> None:
         metavar="SECONDS",
         help="to watch after the restart; a resync is after 300",
     )
-    burst = modes.add_parser("burst", help="many trainings applied at once")
-    burst.add_argument("--trainings", type=int, default=100)
-    burst.add_argument("--workers", type=int, default=4)
-    for mode in (memory, burst):
+    at_once = modes.add_parser("burst", help="many trainings applied at once")
+    at_once.add_argument("--trainings", type=int, default=100)
+    at_once.add_argument("--workers", type=int, default=4)
+    for mode in (memory, at_once):
         mode.add_argument("--figure", type=Path, metavar="PNG")
-    args = parser.parse_args()
+    return arguments.parse_args()
+
+
+def main() -> None:
+    args = read_arguments()
     common.require_cluster()
-    result = measure_memory(args) if args.mode == "memory" else measure_burst(args)
-    print(json.dumps(result, indent=1))
-    if args.figure:
-        draw(args.figure, result)
-
-
-def draw(file: Path, result: dict) -> None:
-    """Bars: memory by situation, or seconds by share of pods."""
-    from common import bars
-
-    if "idle" in result:
-        stages = {k: v["peak_mib"] for k, v in result.items() if isinstance(v, dict)}
-        title, unit = f"{result['trainings']} trainings", "resident memory at most, MiB"
+    if args.mode == "memory":
+        spent = measure_memory(args)
+        print(
+            json.dumps({"trainings": args.trainings, "foreign_pods": args.pods} | spent, indent=1)
+        )
+        figures = {situation: used["peak_mib"] for situation, used in spent.items()}
+        title, unit = f"{args.trainings} trainings", "resident memory at most, MiB"
     else:
-        stages = {f"{k} % of pods": v for k, v in result["pods_after_seconds"].items()}
-        title, unit = f"{result['trainings']} trainings at once", "seconds after the first apply"
-    values = {k.replace("_", " "): {"min": v, "median": v, "max": v} for k, v in stages.items()}
-    bars(file, title, unit, values)
+        found = burst(args)
+        print(json.dumps(burst_result(args, found), indent=1))
+        figures = {f"{share} % of pods": after for share, after in pods_after(found).items()}
+        title, unit = f"{args.trainings} trainings at once", "seconds after the first apply"
+    if args.figure:
+        draw(args.figure, title, unit, figures)
+
+
+def draw(file: Path, title: str, unit: str, values: Mapping[str, float]) -> None:
+    """Bars of single measurements, without a spread."""
+    named = {name.replace("_", " "): value for name, value in values.items()}
+    bars(file, title, unit, {n: {"min": v, "median": v, "max": v} for n, v in named.items()})
 
 
 if __name__ == "__main__":

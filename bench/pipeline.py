@@ -13,19 +13,60 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from common import ROOT, ratios, spread
+from common import parser, ratios, spread
 
-sys.path.insert(0, str(ROOT))
+if TYPE_CHECKING:
+    from unet.training.feed import Feed
+    from unet.training.step import Trainer
+
+SIDES = ("bare", "pipeline")
 
 
-def measure(args: argparse.Namespace, folder: Path) -> dict:
-    from unet.parallel.comm import Solo
-    from unet.planning.settings import TrainConfig
+@dataclass
+class Turns:
+    """Seconds per step of every round, of the bare step and of the pipeline.
+
+    Attributes:
+        wall: by the clock.
+        cpu: of the processors.
+        waits: the share of the pipeline's time in which the step waited for its feed.
+    """
+
+    wall: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in SIDES})
+    cpu: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in SIDES})
+    waits: list[float] = field(default_factory=list)
+
+
+def take_turns(trainer: Trainer, feed: Feed, rounds: int, steps: int) -> Turns:
+    """Lets the trainer take steps on one batch again and again, and on the feed's."""
+    same = next(iter(feed.batches(0, 1)))
+    turns = Turns()
+    trainer.step(same.image, same.target, 1e-4, stop=False)
+    for number in range(rounds + 1):
+        for name in SIDES:
+            waited, wall, cpu = feed.waited, time.perf_counter(), time.process_time()
+            batches = [same] * steps if name == "bare" else feed.batches(number, steps)
+            for batch in batches:
+                trainer.step(batch.image, batch.target, 1e-4, stop=False)
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            if number:  # the first round opens the cache's files
+                turns.wall[name].append(wall / steps)
+                turns.cpu[name].append(cpu / steps)
+                if name == "pipeline":
+                    turns.waits.append((feed.waited - waited) / wall)
+    return turns
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """See the module."""
+    from unet.parallel.solo import Solo
+    from unet.planning.settings import TrainSettings
     from unet.system.malloc import keep_freed_memory
     from unet.system.progress import Reporter
     from unet.system.threads import use_threads
@@ -35,37 +76,20 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
 
     use_threads(args.threads)
     keep_freed_memory()
-    config = TrainConfig(
+    config = TrainSettings(
         data_path=args.data_path,
         output=folder,
         time_budget=args.minutes * 60,
         threads=args.threads,
         patch_size=args.patch,
     )
-    ready = prepare(config, Solo(), Reporter(rank=1))
+    ready = prepare(config, Solo(), Reporter.silent())
     plan = ready.plan
     trainer = Trainer(plan.shape, Solo(), seed=0)
     feed = Feed(
         ready.cache, ready.split.training, plan.target, plan.patch_size, plan.batch_size, seed=0
     )
-    same = next(iter(feed.batches(0, 1)))
-    seconds: dict[str, dict[str, list[float]]] = {
-        name: {"wall": [], "cpu": []} for name in ("bare", "pipeline")
-    }
-    waits = []
-    trainer.step(same.image, same.target, 1e-4, stop=False)
-    for number in range(args.rounds + 1):
-        for name in ("bare", "pipeline"):
-            waited, wall, cpu = feed.waited, time.perf_counter(), time.process_time()
-            batches = [same] * args.steps if name == "bare" else feed.batches(number, args.steps)
-            for batch in batches:
-                trainer.step(batch.image, batch.target, 1e-4, stop=False)
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            if number:  # the first round opens the cache's files
-                seconds[name]["wall"].append(wall / args.steps)
-                seconds[name]["cpu"].append(cpu / args.steps)
-                if name == "pipeline":
-                    waits.append((feed.waited - waited) / wall)
+    turns = take_turns(trainer, feed, args.rounds, args.steps)
     return {
         "data_set": ready.dataset.name,
         "patch": plan.patch_size,
@@ -73,10 +97,13 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
         "threads": args.threads,
         "rounds": args.rounds,
         "steps_per_round": args.steps,
-        "seconds_per_step": {n: {k: spread(v) for k, v in s.items()} for n, s in seconds.items()},
-        "rate_ratio_wall": ratios(seconds["bare"]["wall"], seconds["pipeline"]["wall"]),
-        "rate_ratio_cpu": ratios(seconds["bare"]["cpu"], seconds["pipeline"]["cpu"]),
-        "feed_wait_share": spread(waits, 3),
+        "seconds_per_step": {
+            name: {"wall": spread(turns.wall[name]), "cpu": spread(turns.cpu[name])}
+            for name in SIDES
+        },
+        "rate_ratio_wall": ratios(turns.wall["bare"], turns.wall["pipeline"]),
+        "rate_ratio_cpu": ratios(turns.cpu["bare"], turns.cpu["pipeline"]),
+        "feed_wait_share": spread(turns.waits, 3),
     }
 
 
@@ -86,17 +113,15 @@ def _patch(text: str) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--data_path", "--data-path", type=Path, required=True, metavar="DIR")
     add("--minutes", type=float, default=20, help="time budget of the plan (default: 20)")
     add("--patch", type=_patch, metavar="D,H,W", help="default: as planned")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
     add("--rounds", type=int, default=3)
     add("--steps", type=int, default=20, help="steps of a turn (default: 20)")
-    args = parser.parse_args()
+    args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(measure(args, Path(folder)), indent=1))
 

@@ -16,13 +16,10 @@ import argparse
 import contextlib
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
-from common import PYTHON, ROOT, limited_group, require, run, spread
-
-sys.path.insert(0, str(ROOT))
+from common import limited_group, parser, require, run, spread, unet
 
 PHANTOMS = ("Task01_BrainTumour", "Task04_Hippocampus", "Task06_Lung")
 
@@ -32,38 +29,14 @@ def one(
 ) -> dict[str, object]:
     """Trains on one data set and compares."""
     output = folder / f"run_{data.name}"
-    base = [PYTHON, "-m", "unet"]
+    both = {"--data_path": data, "--output": output, "--threads": args.threads}
     # The plan of a real run, probe and all; the run then takes it from its folder.
-    planned = [
-        *base,
-        "plan",
-        "--data_path",
-        data,
-        "--output",
-        output,
-        "--time-budget",
-        f"{args.minutes}m",
-        "--threads",
-        str(args.threads),
-    ]
+    planned = unet("plan", {**both, "--time-budget": f"{args.minutes}m"})
     require(run(planned, args.threads, group=group), f"plan of {data.name}")
     file = output / "plan.json"
     plan = json.loads(file.read_text()) | {"steps_per_epoch": args.steps, "epochs": 1}
     file.write_text(json.dumps(plan))
-    train = [
-        *base,
-        "train",
-        "--data_path",
-        data,
-        "--output",
-        output,
-        "--epochs",
-        "1",
-        "--threads",
-        str(args.threads),
-        "--validate-every",
-        "1",
-    ]
+    train = unet("train", {**both, "--epochs": 1, "--validate-every": 1})
     done = require(run(train, args.threads, group=group), f"train on {data.name}")
     return {
         "data_set": data.name,
@@ -77,36 +50,27 @@ def one(
     }
 
 
+def phantoms(folder: Path, args: argparse.Namespace) -> list[Path]:
+    """Three data sets of unlike geometry."""
+    for task in PHANTOMS:
+        options = {"--output": folder / task, "--task": task, "--cases": args.phantom_cases}
+        require(run(unet("phantom", options), args.threads), f"phantom {task}")
+    return [folder / task for task in PHANTOMS]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--data_path", "--data-path", type=Path, nargs="+", default=[], metavar="DIR")
     add("--phantom-cases", type=int, default=8)
     add("--minutes", type=int, default=20, help="time budget of the plan (default: 20)")
     add("--steps", type=int, default=6, help="steps trained (default: 6)")
     add("--limit-gib", type=float, help="memory of the control group (default: no group)")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    args = parser.parse_args()
+    args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder, sets = Path(name), [path.resolve() for path in args.data_path]
-        for task in () if sets else PHANTOMS:
-            path = folder / task
-            made = [
-                PYTHON,
-                "-m",
-                "unet",
-                "phantom",
-                "--output",
-                path,
-                "--task",
-                task,
-                "--cases",
-                str(args.phantom_cases),
-            ]
-            require(run(made, args.threads), f"phantom {task}")
-            sets.append(path)
+        folder = Path(name)
+        sets = [path.resolve() for path in args.data_path] or phantoms(folder, args)
         limit = args.limit_gib and int(args.limit_gib * 2**30)
         with limited_group(limit) if limit else contextlib.nullcontext() as group:
             found = [one(data, folder, args, group) for data in sets]

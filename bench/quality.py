@@ -22,9 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import PYTHON, ROOT, environment, require, run
-
-sys.path.insert(0, str(ROOT))
+from common import ROOT, environment, given, parser, require, run, unet
 
 
 @dataclass(frozen=True)
@@ -39,28 +37,22 @@ def train(args: argparse.Namespace, folder: Path) -> tuple[float, list[Point]]:
     """Runs `unet train`; returns its minutes and the curve."""
     from unet.system.logfmt import parse_line
 
-    command = [
-        PYTHON,
-        "-m",
-        "unet",
-        "train",
-        "--data_path",
-        str(args.data_path),
-        "--output",
-        str(folder),
-        "--time-budget",
-        args.time_budget,
-        "--split",
-        "kfold",
-        "--fold",
-        str(args.fold),
-        "--folds",
-        str(args.folds),
-    ]
+    options = {
+        "--data_path": args.data_path,
+        "--output": folder,
+        "--time-budget": args.time_budget,
+        "--split": "kfold",
+        "--fold": args.fold,
+        "--folds": args.folds,
+    }
     points, began = [], time.monotonic()
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment(args.threads)
+        unet("train", options),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(args.threads),
     ) as process:
+        assert process.stdout is not None, "opened as a pipe"
         for line in process.stdout:
             sys.stderr.write(line)
             fields = parse_line(line) or {}
@@ -106,12 +98,15 @@ def peer(args: argparse.Namespace, run_folder: Path, minutes: float) -> dict[str
         scores = []
         for case in (dataset.case(name) for name in split.validation):
             volume = read_image(case.image, 1, (0,))
-            truth = target.region_masks(read_label(case.label, volume, tuple(dataset.labels)))
+            truth = target.region_masks(
+                read_label(given(case.label, f"{case.id}: label"), volume, tuple(dataset.labels))
+            )
             found = target.region_masks(np.load(folder / f"{case.id}.npy"))
             pairs = [dice(found[..., r], truth[..., r]) for r in range(truth.shape[-1])]
             scores.append(float(np.nanmean(pairs)))
     note = json.loads(done.output.strip().splitlines()[-1])
-    return {"minutes": minutes, "mean_dice": bootstrap_mean(scores).model_dump(), **note}
+    estimate = given(bootstrap_mean(scores), "the peer's Dice")
+    return {"minutes": minutes, "mean_dice": estimate.model_dump(), **note}
 
 
 def draw(file: Path, name: str, points: list[Point], final: float, minutes: float) -> None:
@@ -132,23 +127,16 @@ def draw(file: Path, name: str, points: list[Point], final: float, minutes: floa
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    from unet.planning.settings import TrainConfig
+    from unet.planning.settings import TrainSettings
 
     minutes, points = train(args, folder / "run")
     results = folder / "results"
-    command = [
-        PYTHON,
-        "-m",
-        "unet",
-        "evaluate",
-        "--data_path",
-        args.data_path,
-        "--saved_model",
-        folder / "run",
-        "--output",
-        results,
-    ]
-    scored = require(run(command, args.threads), "unet evaluate")
+    options = {
+        "--data_path": args.data_path,
+        "--saved_model": folder / "run",
+        "--output": results,
+    }
+    scored = require(run(unet("evaluate", options), args.threads), "unet evaluate")
     summary = json.loads((results / "results.json").read_text())["summary"]
     result = {
         "data_set": args.data_path.name,
@@ -164,17 +152,15 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     if args.figure:
         draw(args.figure, args.data_path.name, points, summary["mean_dice"]["mean"], minutes)
     if args.peer_python:
-        asked = TrainConfig(data_path=args.data_path, output=folder, time_budget=args.time_budget)
-        budget = asked.time_budget / 60
+        asked = TrainSettings(data_path=args.data_path, output=folder, time_budget=args.time_budget)
+        budget = given(asked.time_budget, "--time-budget") / 60
         result["peer"] = peer(args, folder / "run", budget)
     return result
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--data_path", "--data-path", type=Path, required=True, metavar="DIR")
     add("--time-budget", default="5m", help="of training (default: 5m)")
     add("--fold", type=int, default=0)
@@ -184,7 +170,7 @@ def main() -> None:
     add("--peer-python", help="python with torch, monai and nibabel; trains the peer as well")
     add("--peer-patch", type=int, nargs=3, default=(32, 48, 32), help="the peer's patch")
     add("--figure", type=Path, metavar="PNG")
-    args = parser.parse_args()
+    args = arguments.parse_args()
     args.data_path = args.data_path.resolve()
     if args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)

@@ -15,13 +15,10 @@ import argparse
 import json
 import math
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
-from common import PYTHON, ROOT, bars, ratios, require, run, spread
-
-sys.path.insert(0, str(ROOT))
+from common import PYTHON, ROOT, bars, flags, numbers, parser, ratios, require, run, spread
 
 WAITS = {
     "spin": {"I_MPI_THREAD_YIELD": "0", "I_MPI_THREAD_SLEEP": "0"},
@@ -36,9 +33,9 @@ def rank(args: argparse.Namespace) -> None:
     """What every rank runs: steps on random data, timed; rank 0 prints."""
     import time
 
-    from unet.network.model import NetworkSpec
-    from unet.parallel.comm import open_comm
-    from unet.planning.plan import Shape
+    from unet.parallel.engine import open_comm
+    from unet.planning.network import NetworkSpec
+    from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads
     from unet.training.step import Trainer
@@ -54,7 +51,7 @@ def rank(args: argparse.Namespace) -> None:
         strides=((2, 2, 2),) * (levels - 1),
         supervised_levels=min(3, levels - 1),
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=args.patch,
         batch_size=args.batch,
@@ -82,20 +79,14 @@ def rank(args: argparse.Namespace) -> None:
 
 
 def launch(args: argparse.Namespace, ranks: int, wait: dict[str, str]) -> dict[str, float]:
-    """Starts a world and returns rank 0's answer."""
-    own = [
-        PYTHON,
-        __file__,
-        "--rank",
-        "--steps",
-        str(args.steps),
-        "--batch",
-        str(args.batch),
-        "--patch",
-        ",".join(map(str, args.patch)),
-        "--filters",
-        ",".join(map(str, args.filters)),
-    ]
+    """Starts ranks and returns rank 0's answer."""
+    options = {
+        "--steps": args.steps,
+        "--batch": args.batch,
+        "--patch": ",".join(map(str, args.patch)),
+        "--filters": ",".join(map(str, args.filters)),
+    }
+    own = [PYTHON, __file__, "--rank", *flags(options)]
     mpi = Path(PYTHON).parent / "mpiexec.hydra"
     fixed = {
         "I_MPI_FABRICS": "shm",
@@ -106,20 +97,30 @@ def launch(args: argparse.Namespace, ranks: int, wait: dict[str, str]) -> dict[s
     done = run([mpi, "-n", str(ranks), *own], threads=1, extra=fixed)
     require(done, f"{ranks} ranks")
     line = next(text for text in done.output.splitlines() if text.startswith('{"cpu"'))
-    return json.loads(line)
+    answer: dict[str, float] = json.loads(line)
+    return answer
 
 
-def measure(args: argparse.Namespace) -> dict:
-    """Every setting once a round, each beside a rank alone."""
-    wall: dict[str, list[float]] = {name: [] for name in (*WAITS, "one rank")}
-    cpu: dict[str, list[float]] = {name: [] for name in wall}
+Seconds = dict[str, list[float]]
+"""Seconds per step of every round, by setting."""
+
+
+def measure(args: argparse.Namespace) -> tuple[Seconds, Seconds]:
+    """Every setting once a round, each beside a rank alone; by wall and by CPU."""
+    wall: Seconds = {name: [] for name in (*WAITS, "one rank")}
+    cpu: Seconds = {name: [] for name in wall}
     for number in range(args.rounds):
         for name in list(wall)[:: 1 if number % 2 else -1]:
             alone = name == "one rank"
             found = launch(args, 1 if alone else 2, {} if alone else WAITS[name])
-            assert found["ranks"] == (1 if alone else 2), "the world is not what was asked for"
+            assert found["ranks"] == (1 if alone else 2), "not as many ranks as were asked for"
             wall[name].append(found["wall"])
             cpu[name].append(found["cpu"])
+    return wall, cpu
+
+
+def result(args: argparse.Namespace, wall: Seconds, cpu: Seconds) -> dict[str, object]:
+    """What is printed."""
     return {
         "patch": args.patch,
         "batch_per_rank": args.batch,
@@ -134,36 +135,26 @@ def measure(args: argparse.Namespace) -> dict:
     }
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--patch", type=_numbers, default=(40, 56, 40))
+    arguments = parser(__doc__)
+    add = arguments.add_argument
+    add("--patch", type=numbers, default=(40, 56, 40))
     add("--batch", type=int, default=2, help="patches per rank")
-    add("--filters", type=_numbers, default=(16, 32, 64, 128))
+    add("--filters", type=numbers, default=(16, 32, 64, 128))
     add("--rounds", type=int, default=3)
     add("--steps", type=int, default=10)
     add("--figure", type=Path, metavar="PNG", help="draw the efficiencies")
     add("--rank", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = arguments.parse_args()
     if args.rank:
         rank(args)
         return
     os.environ.setdefault("PYTHONPATH", str(ROOT))
-    result = measure(args)
-    print(json.dumps(result, indent=1))
+    wall, cpu = measure(args)
+    print(json.dumps(result(args, wall, cpu), indent=1))
     if args.figure:
-        bars(
-            args.figure,
-            "Two ranks against one",
-            "scaling efficiency by wall time",
-            result["efficiency_wall"],
-        )
+        efficiency = {name: ratios(wall["one rank"], wall[name]) for name in WAITS}
+        bars(args.figure, "Two ranks against one", "scaling efficiency by wall time", efficiency)
 
 
 if __name__ == "__main__":

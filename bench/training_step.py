@@ -16,26 +16,39 @@ a backward pass as two forward ones.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
 import statistics
-import sys
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from common import PYTHON, ROOT, Worker, answer, bars, forward_flops, ratios, spread
+from common import (
+    PYTHON,
+    ROOT,
+    Worker,
+    answer,
+    bars,
+    flags,
+    forward_flops,
+    numbers,
+    parser,
+    ratios,
+    spread,
+)
 
 OUTPUTS, SUPERVISED = 3, 3
 
 
 def serve(args: argparse.Namespace) -> None:
     """Our side."""
-    from unet.network.model import NetworkSpec
-    from unet.parallel.comm import Solo
-    from unet.planning.plan import Shape
+    from unet.parallel.solo import Solo
+    from unet.planning.network import NetworkSpec
+    from unet.planning.plan import StepShape
     from unet.system.malloc import keep_freed_memory
     from unet.system.threads import use_threads
     from unet.training.step import Trainer
@@ -51,7 +64,7 @@ def serve(args: argparse.Namespace) -> None:
     )
     precision = "bfloat16" if args.bfloat16 else "float32"
     trainer = Trainer(
-        Shape(
+        StepShape(
             network=network,
             patch_size=args.patch,
             batch_size=args.batch,
@@ -70,7 +83,7 @@ def serve(args: argparse.Namespace) -> None:
 
 def gemm_rate(threads: int) -> float:
     """FLOP per CPU second of a large float32 matrix product in TensorFlow; the best of five."""
-    import unet  # noqa: F401  sets TensorFlow's environment
+    # Before TensorFlow: importing the package sets TensorFlow's environment.
     from unet.system.threads import use_threads
 
     use_threads(threads)
@@ -89,68 +102,81 @@ def gemm_rate(threads: int) -> float:
     return 4 * 2 * size**3 / best
 
 
-def measure(args: argparse.Namespace) -> dict:
-    """Lets the sides take turns and compares them."""
-    common = [
-        "--patch",
-        ",".join(map(str, args.patch)),
-        "--batch",
-        str(args.batch),
-        "--filters",
-        ",".join(map(str, args.filters)),
-        "--threads",
-        str(args.threads),
-    ]
-    bf16 = ["--bfloat16"] if args.bfloat16 else []
-    commands = {"ours": [PYTHON, __file__, "--serve", *common, *bf16]}
-    if args.peer_python:
-        peer = [args.peer_python, str(ROOT / "bench/peers/training_step.py"), *common]
-        for network in ("pytorch", "monai"):
-            for layout in ("contiguous", "channels_last_3d"):
-                for precision in ("float32", "bfloat16") if args.bfloat16 else ("float32",):
-                    name = f"{network}, {layout}, {precision}"
-                    commands[name] = [
-                        *peer,
-                        "--network",
-                        network,
-                        "--layout",
-                        layout,
-                        "--precision",
-                        precision,
-                    ]
-    flops = {name: _flops(args, 2 if name.startswith("monai") else 1) for name in commands}
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    peaks: dict[str, int] = {}
+@dataclass
+class Turns:
+    """What the sides took: CPU seconds of a step in every round, and bytes at their peak."""
+
+    seconds: dict[str, list[float]]
+    peak_bytes: dict[str, int] = field(default_factory=dict)
+
+
+def sides_of(args: argparse.Namespace) -> dict[str, list[str]]:
+    """The command of each side, ours first."""
+    common = flags(
+        {
+            "--patch": ",".join(map(str, args.patch)),
+            "--batch": args.batch,
+            "--filters": ",".join(map(str, args.filters)),
+            "--threads": args.threads,
+        }
+    )
+    ours = [PYTHON, __file__, "--serve", *common]
+    commands = {"ours": [*ours, "--bfloat16"] if args.bfloat16 else ours}
+    if not args.peer_python:
+        return commands
+    peer = [args.peer_python, str(ROOT / "bench/peers/training_step.py"), *common]
+    networks, layouts = ("pytorch", "monai"), ("contiguous", "channels_last_3d")
+    precisions = ("float32", "bfloat16") if args.bfloat16 else ("float32",)
+    for network, layout, precision in itertools.product(networks, layouts, precisions):
+        own = {"--network": network, "--layout": layout, "--precision": precision}
+        commands[f"{network}, {layout}, {precision}"] = [*peer, *flags(own)]
+    return commands
+
+
+def take_turns(args: argparse.Namespace, commands: dict[str, list[str]]) -> Turns:
+    """Lets the sides take turns."""
+    turns = Turns(seconds={name: [] for name in commands})
     with ExitStack() as stack:
         sides = {n: stack.enter_context(Worker(c, args.threads)) for n, c in commands.items()}
         for side in sides.values():
             side.ask(steps=1)
         for number in range(args.rounds):
             for name in list(sides)[:: 1 if number % 2 else -1]:
-                found = sides[name].ask(steps=args.steps)
-                seconds[name].append(statistics.median(found["cpu"]))
-                peaks[name] = found["peak_bytes"]
+                took = sides[name].ask(steps=args.steps)
+                turns.seconds[name].append(statistics.median(took["cpu"]))
+                turns.peak_bytes[name] = took["peak_bytes"]
+    return turns
+
+
+def rates_of(args: argparse.Namespace, turns: Turns) -> dict[str, list[float]]:
+    """Voxels per CPU second of each side's rounds, at our network's FLOPs."""
     voxels = args.batch * math.prod(args.patch)
-    rates = {
-        name: [voxels / s * flops[name] / flops["ours"] for s in values]
-        for name, values in seconds.items()
+    share = {
+        name: _flops(args, 2 if name.startswith("monai") else 1) / _flops(args, 1)
+        for name in turns.seconds
     }
-    gemm = gemm_rate(args.threads)
-    result = {
+    return {name: [voxels / s * share[name] for s in v] for name, v in turns.seconds.items()}
+
+
+def compare(args: argparse.Namespace, turns: Turns) -> dict[str, object]:
+    """What is printed."""
+    rates, gemm = rates_of(args, turns), gemm_rate(args.threads)
+    flops_per_voxel = 3 * _flops(args, 1) / (args.batch * math.prod(args.patch))
+    result: dict[str, object] = {
         "patch": args.patch,
         "batch": args.batch,
         "filters": args.filters,
         "threads": args.threads,
         "rounds": args.rounds,
         "steps_per_round": args.steps,
-        "cpu_seconds_per_step": {name: spread(s) for name, s in seconds.items()},
+        "cpu_seconds_per_step": {name: spread(s) for name, s in turns.seconds.items()},
         "voxels_per_cpu_second_at_our_flops": {name: spread(r) for name, r in rates.items()},
         "gemm_gflop_per_cpu_second": round(gemm / 1e9, 1),
         "share_of_gemm": {
-            name: spread([3 * flops["ours"] / voxels * r / gemm for r in values], 3)
+            name: spread([flops_per_voxel * r / gemm for r in values], 3)
             for name, values in rates.items()
         },
-        "peak_bytes": peaks,
+        "peak_bytes": turns.peak_bytes,
     }
     peers = [name for name in rates if name != "ours"]
     if peers:
@@ -160,45 +186,36 @@ def measure(args: argparse.Namespace) -> dict:
 
 
 def _flops(args: argparse.Namespace, decoder_convolutions: int) -> float:
-    return args.batch * forward_flops(
+    """Of one forward pass of a batch."""
+    batch: int = args.batch
+    return batch * forward_flops(
         args.filters, args.patch, 1, OUTPUTS, decoder_convolutions, SUPERVISED
     )
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    arguments = parser(__doc__)
+    add = arguments.add_argument
     add("--peer-python", help="python with torch and monai; without it ours alone is measured")
-    add("--patch", type=_numbers, default=(40, 56, 40), help="default: 40,56,40")
+    add("--patch", type=numbers, default=(40, 56, 40), help="default: 40,56,40")
     add("--batch", type=int, default=2)
-    add("--filters", type=_numbers, default=(16, 32, 64, 128), help="per level")
+    add("--filters", type=numbers, default=(16, 32, 64, 128), help="per level")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
     add("--rounds", type=int, default=5)
     add("--steps", type=int, default=2, help="steps of a side's turn (default: 2)")
     add("--bfloat16", action="store_true", help="ours in bfloat16, peers with autocast as well")
     add("--figure", type=Path, metavar="PNG", help="draw the rates, e.g. docs/training_step.png")
     add("--serve", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = arguments.parse_args()
     if args.serve:
         serve(args)
         return
-    result = measure(args)
-    print(json.dumps(result, indent=1))
+    turns = take_turns(args, sides_of(args))
+    print(json.dumps(compare(args, turns), indent=1))
     if args.figure:
-        bars(
-            args.figure,
-            "Training, one step",
-            "voxels per CPU second, at equal FLOPs",
-            result["voxels_per_cpu_second_at_our_flops"],
-        )
+        rates = {name: spread(values) for name, values in rates_of(args, turns).items()}
+        bars(args.figure, "Training, one step", "voxels per CPU second, at equal FLOPs", rates)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

@@ -1,10 +1,10 @@
-# What is generated for the operator, and the checks on it.
+# What is generated, most of it for the operator, and the checks on it.
 
 HELM ?= $(or $(wildcard .cluster/bin/helm),helm)
 CHART := charts/unet-operator
 NAMESPACE := unet-system
 GENERATED := manifests/crd.yaml manifests/operator.yaml docs/reference.md \
-  $(CHART)/files/crd.yaml $(CHART)/values.schema.json
+  $(CHART)/files/crd.yaml $(CHART)/values.schema.json docs/architecture.svg
 
 .PHONY: crd check-generated chart-lint layers
 
@@ -17,9 +17,9 @@ crd: setup  ## write CRD, reference, chart schema and manifests from the models 
 	  $(HELM) template unet-operator $(CHART) --namespace $(NAMESPACE) --set crds.install=false; \
 	} > manifests/operator.yaml
 
-check-generated: crd  ## fail when a generated file was not renewed
+check-generated: crd architecture  ## fail when a generated file was not renewed
 	@git diff --exit-code --stat -- $(GENERATED) || \
-	  { echo "error: generated files are stale; run: make crd, and commit them" >&2; exit 1; }
+	  { echo "error: generated files are stale; run: make crd architecture, and commit them" >&2; exit 1; }
 
 chart-lint: setup  ## helm lint, with the defaults and for TKE
 	$(HELM) lint --strict $(CHART)

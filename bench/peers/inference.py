@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import nn
 class Unet(nn.Module):
     """The network of spec.json, [N, C, D, H, W] → [N, outputs, D, H, W]."""
 
-    def __init__(self, spec: dict, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, spec: dict[str, Any], weights: dict[str, np.ndarray]) -> None:
         super().__init__()
         self.spec, filters = spec, spec["filters"]
         self.weights = weights
@@ -124,7 +125,7 @@ class Peer:
 
     def choose(self, image: np.ndarray) -> tuple[bool, int, bool]:
         """The fastest setting on a few windows, each tried twice."""
-        spent = {}
+        spent: dict[tuple[bool, int, bool], float] = {}
         d, h, w = self.patch
         image = image[: 2 * d, :h, :w]
         formats = (False, True) if self.bfloat16 else (False,)
@@ -133,7 +134,7 @@ class Peer:
             start = time.process_time()
             self.run(image, setting)
             spent[setting] = time.process_time() - start
-        return min(spent, key=spent.get)
+        return min(spent, key=lambda setting: spent[setting])
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -89,25 +90,18 @@ def predict(network: torch.nn.Module, image: torch.Tensor, patch: list[int]) -> 
     return logits.argmax(1)[0].numpy().astype(np.uint8)
 
 
-def main() -> None:
-    task = json.loads(Path(sys.argv[1]).read_text())
+def train(task: dict[str, Any], network: torch.nn.Module) -> dict[str, object]:
+    """Trains for the given minutes and leaves the weights of the best validation.
+
+    Returns:
+        Epochs and steps done, and the best epoch's Dice.
+    """
     deadline = time.monotonic() + 60 * task["minutes"]
-    torch.set_num_threads(task["threads"])
-    set_determinism(0)
     patch = task["patch"]
     pairs = [{"image": image, "label": label} for image, label in task["training"]]
     selection = CacheDataset(pairs[:SELECTION], transforms(patch, random=False), progress=False)
     training = CacheDataset(pairs[SELECTION:], transforms(patch, random=True), progress=False)
     loader = DataLoader(training, batch_size=2, shuffle=True)
-    network = UNet(
-        spatial_dims=3,
-        in_channels=1,
-        out_channels=task["outputs"],
-        channels=(16, 32, 64, 128, 256),
-        strides=(2, 2, 2, 2),
-        num_res_units=2,
-        norm=Norm.BATCH,
-    )
     loss_of = DiceLoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     best, kept, epoch, steps = -1.0, copy.deepcopy(network.state_dict()), 0, 0
@@ -126,12 +120,31 @@ def main() -> None:
             if score > best:
                 best, kept = score, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)
-    plain = transforms(patch, random=False)
+    return {"epochs": epoch, "steps": steps, "selection_dice": round(best, 4)}
+
+
+def main() -> None:
+    task = json.loads(Path(sys.argv[1]).read_text())
+    torch.set_num_threads(task["threads"])
+    set_determinism(0)
+    network = UNet(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=task["outputs"],
+        channels=(16, 32, 64, 128, 256),
+        strides=(2, 2, 2, 2),
+        num_res_units=2,
+        norm=Norm.BATCH,
+    )
+    note = train(task, network)
+    plain = transforms(task["patch"], random=False)
     for case, (image, label) in task["validation"].items():
-        found = predict(network, plain({"image": image, "label": label})["image"], patch)
-        assert found.shape == nibabel.load(image).shape, "predictions stay on the image's grid"
+        found = predict(network, plain({"image": image, "label": label})["image"], task["patch"])
+        assert found.shape == nibabel.Nifti1Image.from_filename(image).shape, (
+            "predictions stay on the image's grid"
+        )
         np.save(Path(task["predictions"]) / f"{case}.npy", found)
-    print(json.dumps({"epochs": epoch, "steps": steps, "selection_dice": round(best, 4)}))
+    print(json.dumps(note))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import answer
+from common import answer, numbers
 
 OUTPUTS, SUPERVISED = 3, 3
 
@@ -46,7 +47,7 @@ class UNet(nn.Module):
         for level, stage in enumerate(self.encoder):
             x = stage(F.max_pool3d(x, 2) if level else x)
             skips.append(x)
-        logits = []
+        logits: list[torch.Tensor] = []
         for level in reversed(range(len(self.up))):
             x = self.decoder[level](torch.cat([self.up[level](x), skips[level]], 1))
             if level < len(self.heads):
@@ -82,10 +83,42 @@ def own_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits, target) + 1 - ((2 * both + 1e-5) / (total + 1e-5)).mean()
 
 
-def main() -> None:
-    def numbers(text: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in text.split(","))
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Logits ``[N, outputs, D, H, W]`` and labels ``[N, D, H, W]`` → a scalar."""
 
+
+def monai_loss() -> Loss:
+    """The like of `own_loss` in MONAI."""
+    from monai.losses import DiceCELoss
+
+    loss = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
+
+    def of_labels(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return loss(logits, target[:, None])
+
+    return of_labels
+
+
+def supervised_loss(
+    logits: torch.Tensor | list[torch.Tensor], target: torch.Tensor, loss_of: Loss
+) -> torch.Tensor:
+    """The losses of all levels, each level counting half as much as the one above.
+
+    Args:
+        logits: a list, full resolution first, or MONAI's: all at full size, stacked.
+    """
+    if isinstance(logits, torch.Tensor):
+        levels = [(level, target) for level in logits.unbind(1)]
+    else:
+        levels = [(level, target[:, :: 2**i, :: 2**i, :: 2**i]) for i, level in enumerate(logits)]
+    weights = [0.5**i for i in range(len(levels))]
+    return sum(
+        weight / sum(weights) * loss_of(level.float(), truth)
+        for weight, (level, truth) in zip(weights, levels, strict=True)
+    )
+
+
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patch", type=numbers, required=True)
     parser.add_argument("--filters", type=numbers, required=True)
@@ -94,7 +127,11 @@ def main() -> None:
     parser.add_argument("--network", choices=("pytorch", "monai"), required=True)
     parser.add_argument("--layout", choices=("contiguous", "channels_last_3d"), required=True)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = read_arguments()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     network = UNet(args.filters) if args.network == "pytorch" else dynunet(args.filters)
@@ -103,38 +140,22 @@ def main() -> None:
     if args.layout == "channels_last_3d":
         network = network.to(memory_format=torch.channels_last_3d)
         image = image.to(memory_format=torch.channels_last_3d)
-    loss_of = own_loss
-    if args.network == "monai":
-        from monai.losses import DiceCELoss
-
-        monai_loss = DiceCELoss(
-            include_background=False, to_onehot_y=True, softmax=True, batch=True
-        )
-        loss_of = lambda logits, truth: monai_loss(logits, truth[:, None])  # noqa: E731
+    loss_of = own_loss if args.network == "pytorch" else monai_loss()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-4)
-    cast = contextlib.nullcontext
-    if args.precision == "bfloat16":
-        cast = lambda: torch.autocast("cpu", torch.bfloat16)  # noqa: E731
+
+    def cast() -> AbstractContextManager[None]:
+        half = args.precision == "bfloat16"
+        return torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
 
     def step() -> float:
         optimizer.zero_grad(set_to_none=True)
         with cast():
-            levels = network(image)
-        if args.network == "monai":  # all levels at full size, stacked, as MONAI's users do
-            levels = [(level, target) for level in levels.unbind(1)]
-        else:
-            levels = [
-                (level, target[:, :: 2**i, :: 2**i, :: 2**i]) for i, level in enumerate(levels)
-            ]
-        weights = [0.5**i for i in range(len(levels))]
-        loss = sum(
-            weight / sum(weights) * loss_of(level.float(), truth)
-            for weight, (level, truth) in zip(weights, levels, strict=True)
-        )
+            logits = network(image)
+        loss = supervised_loss(logits, target, loss_of)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 12.0)
         optimizer.step()
-        return loss.item()
+        return float(loss.item())
 
     answer(step)
 

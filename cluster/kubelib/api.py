@@ -7,6 +7,8 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
 
 from .report import KubeError
 from .settings import Cluster
@@ -14,10 +16,35 @@ from .settings import Cluster
 Json = dict[str, object]
 
 
-def get_or_none(cluster: Cluster, path: str) -> Json | None:
-    """Returns the object at `path` of the API; None when it is absent or nothing answers."""
-    body = _get(cluster, path)
-    return json.loads(body) if body is not None else None
+@dataclass(frozen=True)
+class NodeReport:
+    """What Kubernetes knows of a node.
+
+    Attributes:
+        ready: when the node last said that it is Ready; None when it does not.
+        cpu: the CPUs that it offers to pods, as a Kubernetes quantity; None before it says.
+        memory_mib: the memory that it offers to pods, in MiB; 0 before it says.
+    """
+
+    ready: datetime | None
+    cpu: str | None
+    memory_mib: int
+
+
+def node_report(cluster: Cluster, name: str) -> NodeReport | None:
+    """What Kubernetes knows of a node; None when it is unknown or nothing answers."""
+    body = _get(cluster, f"/api/v1/nodes/{name}")
+    if body is None:
+        return None
+    status = json.loads(body)["status"]
+    beats = [
+        datetime.fromisoformat(condition["lastHeartbeatTime"])
+        for condition in status.get("conditions", [])
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    ]
+    room = status.get("allocatable", {})
+    mebibytes = int(room.get("memory", "0Ki").removesuffix("Ki")) // 1024
+    return NodeReport(max(beats, default=None), room.get("cpu"), mebibytes)
 
 
 def is_ready(cluster: Cluster) -> bool:
@@ -31,7 +58,8 @@ def _get(cluster: Cluster, path: str) -> bytes | None:
         context.load_cert_chain(cluster.pki / "admin.crt", cluster.pki / "admin.key")
         url = f"https://127.0.0.1:{cluster.port}{path}"
         with urllib.request.urlopen(url, context=context, timeout=5) as response:
-            return response.read()
+            body: bytes = response.read()
+            return body
     except (urllib.error.URLError, OSError):
         return None
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from .settings import Cluster
 def main(arguments: list[str]) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed or not healthy, 2 usage."""
     options = _parser().parse_args(arguments)
+    run: Callable[[Cluster, argparse.Namespace], int] = options.run
     cluster = Cluster(options.name, options.port or Cluster(options.name).last_port())
     try:
         host.require_root(options.command)
-        return options.run(cluster, options)
+        return run(cluster, options)
     except KubeError as error:
         log = f" (log: {error.log})" if error.log else ""
         print(f"cluster/kube: {error}{log}", file=sys.stderr)

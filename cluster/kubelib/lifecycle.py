@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from . import (
     addons,
@@ -127,15 +128,23 @@ def image_names(archive: Path) -> list[str]:
         with tarfile.open(archive) as tar:
             names = tar.getnames()
             if "manifest.json" in names:
-                entries = json.load(tar.extractfile("manifest.json"))
+                entries = json.load(_member(tar, "manifest.json"))
                 return [tag for entry in entries for tag in entry.get("RepoTags") or []]
             if "index.json" in names:
-                index = json.load(tar.extractfile("index.json"))
+                index = json.load(_member(tar, "index.json"))
                 key = "org.opencontainers.image.ref.name"
                 return [m.get("annotations", {}).get(key, "") for m in index["manifests"]]
     except (OSError, tarfile.TarError) as error:
         raise KubeError(str(archive), str(error), remedy) from None
     raise KubeError(str(archive), "no manifest.json or index.json inside", remedy)
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    """A file of an archive, open; raises tarfile.ReadError when it is a folder or the like."""
+    stream = tar.extractfile(name)
+    if stream is None:
+        raise tarfile.ReadError(f"{name} is no file")
+    return stream
 
 
 def require_running(cluster: Cluster) -> None:

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-from datetime import datetime
 from pathlib import Path
 from string import Template
 
@@ -78,13 +77,8 @@ def is_ready(cluster: Cluster, index: int) -> bool:
     After a kill the old report stands until Kubernetes misses the node.
     """
     started = processes.started(cluster, process_name(index))
-    node = api.get_or_none(cluster, f"/api/v1/nodes/{settings.node_name(index)}")
-    return node is not None and any(
-        condition["type"] == "Ready"
-        and condition["status"] == "True"
-        and datetime.fromisoformat(condition["lastHeartbeatTime"]).timestamp() >= int(started)
-        for condition in node["status"].get("conditions", [])
-    )
+    node = api.node_report(cluster, settings.node_name(index))
+    return node is not None and node.ready is not None and node.ready.timestamp() >= int(started)
 
 
 def kill(cluster: Cluster, index: int) -> None:

@@ -40,12 +40,8 @@ def show(cluster: Cluster) -> bool:
 
 
 def _offer(cluster: Cluster, index: int) -> str:
-    node = api.get_or_none(cluster, f"/api/v1/nodes/{settings.node_name(index)}")
-    if node is None:
-        return ""
-    room = node["status"].get("allocatable", {})
-    mebibytes = int(room.get("memory", "0Ki").removesuffix("Ki")) // 1024
-    return f", offers {room.get('cpu')} CPU and {mebibytes} MiB"
+    node = api.node_report(cluster, settings.node_name(index))
+    return "" if node is None else f", offers {node.cpu} CPU and {node.memory_mib} MiB"
 
 
 def _print_overcommit(count: int) -> None:

@@ -23,8 +23,9 @@ def registry(operator: Operator) -> kopf.OperatorRegistry:
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    def login(**kwargs: object) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    def login(settings: kopf.OperatorSettings, **_: object) -> kopf.ConnectionInfo | None:
+        in_pod = kopf.login_with_service_account(settings=settings)
+        return in_pod or kopf.login_with_kubeconfig(settings=settings)
 
     @kopf.on.startup(registry=handlers)
     async def startup(settings: kopf.OperatorSettings, **_: object) -> None:
@@ -33,8 +34,8 @@ def registry(operator: Operator) -> kopf.OperatorRegistry:
         settings.scanning.disabled = True
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
-    async def event(event: dict[str, object], **_: object) -> None:
-        operator.news(event["type"], event["object"])
+    async def event(event: kopf.RawEvent, **_: object) -> None:
+        operator.training_changed(event["type"], event["object"])
 
     return handlers
 
@@ -54,7 +55,7 @@ async def serve(settings: Settings) -> None:
             registry=registry(operator),
             standalone=True,
             # kopf would make one from the user's name, which a pod of any uid does not have.
-            identity=settings.identity,
+            identity=settings.identity,  # type: ignore[arg-type]  # its type is private: a str
             clusterwide=not settings.namespace,
             namespaces=[settings.namespace] if settings.namespace else [],
             stop_flag=stop,

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from unet.parallel.fence import Fence
-from unet.training.checkpoint import Position, Store
+from unet.training.checkpoint import CheckpointStore
+from unet.training.position import Position
 
 # Events of the interpreter's own audit log that come before it touches the file system.
 TOUCHES = {
@@ -51,28 +52,28 @@ def position(step: int, epochs: int) -> Position:
     )
 
 
-def save(store: Store, step: int, epochs: int = 1) -> Path:
+def save(store: CheckpointStore, step: int, epochs: int = 1) -> Path:
     return store.save(position(step, epochs), {"weights": np.full(1000, step + epochs / 10)})
 
 
-def first(store: Store) -> None:
+def first(store: CheckpointStore) -> None:
     save(store, 1)
 
 
-def next_of_many(store: Store) -> None:
+def next_of_many(store: CheckpointStore) -> None:
     save(store, 5)
 
 
-def same_step_again(store: Store) -> None:
+def same_step_again(store: CheckpointStore) -> None:
     save(store, 4, epochs=2)
 
 
-def next_and_best(store: Store) -> None:
+def next_and_best(store: CheckpointStore) -> None:
     store.mark_best(save(store, 5))
 
 
 # Work, and the steps saved before it; the first of them is the best.
-SCENARIOS: dict[Callable[[Store], None], tuple[int, ...]] = {
+SCENARIOS: dict[Callable[[CheckpointStore], None], tuple[int, ...]] = {
     first: (),
     next_of_many: (1, 3, 4),
     same_step_again: (1, 3, 4),
@@ -80,7 +81,9 @@ SCENARIOS: dict[Callable[[Store], None], tuple[int, ...]] = {
 }
 
 
-def killed_before(operation: int, work: Callable[[Store], None], store: Store) -> bool:
+def killed_before(
+    operation: int, work: Callable[[CheckpointStore], None], store: CheckpointStore
+) -> bool:
     """Whether the child that did the work was killed; it was done before that otherwise."""
     child = os.fork()
     if child:
@@ -99,7 +102,7 @@ def killed_before(operation: int, work: Callable[[Store], None], store: Store) -
     os._exit(0)
 
 
-def check(store: Store, before: tuple[int, ...]) -> None:
+def check(store: CheckpointStore, before: tuple[int, ...]) -> None:
     store.clean()
     damaged: list[str] = []
     found = store.newest_sound(lambda path, fault: damaged.append(f"{path}: {fault}"))
@@ -119,7 +122,7 @@ def check(store: Store, before: tuple[int, ...]) -> None:
 def main(root: Path) -> None:
     kills = {}
     for work, before in SCENARIOS.items():
-        template = Store(root / work.__name__, Fence(root / work.__name__, 0))
+        template = CheckpointStore(root / work.__name__, Fence(root / work.__name__, 0))
         template.run.mkdir()
         for step in before:
             path = save(template, step)
@@ -128,7 +131,7 @@ def main(root: Path) -> None:
         for operation in itertools.count(1):
             run = root / f"{work.__name__}-{operation}"
             shutil.copytree(template.run, run)
-            store = Store(run, Fence(run, 0))
+            store = CheckpointStore(run, Fence(run, 0))
             if not killed_before(operation, work, store):
                 break
             check(store, before)

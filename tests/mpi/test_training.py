@@ -69,7 +69,7 @@ def resumed(cluster, folder):
 
 @pytest.fixture(scope="module")
 def answers(cluster, folder, left, resumed):
-    """What two ranks find in one world, see modules/two_ranks.py."""
+    """What two ranks find together, see modules/two_ranks.py."""
     process = cluster.launch("train", "--mode", "runs", "--folder", str(folder))
     code, lines = finish(process)
     assert code == 0

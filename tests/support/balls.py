@@ -5,10 +5,11 @@ import json
 import nibabel as nib
 import numpy as np
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Region, Target
-from unet.network.model import NetworkSpec, build_network
+from unet.network.model import build_network
 from unet.network.saved_model import About
+from unet.planning.network import NetworkSpec
 from unet.planning.plan import Plan
 
 SHAPE = (20, 18, 16)

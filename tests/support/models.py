@@ -4,7 +4,7 @@ import pytest
 
 from support.balls import make_about, make_data, some_weights
 from unet.data.split import Split
-from unet.network.saved_model import load_bundle, save_bundle
+from unet.network.saved_model import load_model, save_model
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,10 @@ def model_file(tmp_path_factory):
     split = Split(training=("case_3",), validation=("case_0", "case_1", "case_2"), scheme="random")
     path = tmp_path_factory.mktemp("run") / "model" / "3d_unet_decathlon.hdf5"
     about = make_about(split=split)
-    save_bundle(path, about, some_weights(about.plan.network))
+    save_model(path, about, some_weights(about.plan.network))
     return path
 
 
 @pytest.fixture(scope="session")
-def bundle(model_file):
-    return load_bundle(model_file)
+def saved(model_file):
+    return load_model(model_file)

@@ -1,6 +1,6 @@
 """The operator under test, and trainings whose every version is recorded.
 
-Fixtures: `operator` installs the chart once, `ground` makes one namespace with a phantom
+Fixtures: `operator` installs the chart once, `trainings` makes one namespace with a phantom
 data set for all tests of the session.
 """
 
@@ -70,7 +70,7 @@ def install(kubectl: Kubectl) -> None:
 
 
 @dataclass
-class Recorded:
+class RecordedTraining:
     """A training and, by a watch from before it was applied, every status it ever had."""
 
     kubectl: Kubectl
@@ -132,7 +132,7 @@ class Recorded:
             self._news.wait_for(looked_through, seconds)
             if self._next < len(self.statuses) and condition(self.statuses[self._next]):
                 return self.statuses[self._next]
-        pytest.fail(f"training {self.name}: not in {seconds:.0f} s: {what}\n{self.scene()}")
+        pytest.fail(f"training {self.name}: not in {seconds:.0f} s: {what}\n{self.surroundings()}")
 
     def until_phase(self, phase: str, attempt: int, seconds: float = 240) -> dict:
         """Waits for a phase of an attempt."""
@@ -142,7 +142,7 @@ class Recorded:
             seconds,
         )
 
-    def scene(self) -> str:
+    def surroundings(self) -> str:
         """What a person would look at when it does not go on."""
         asked = (
             ("get", "unettraining", self.name, "-o", "jsonpath={.status}"),
@@ -188,7 +188,7 @@ class Recorded:
             alarm.cancel()
             follow.kill()
             follow.wait()
-        pytest.fail(f"no line {pattern!r} in the log of {job}\n{self.scene()}")
+        pytest.fail(f"no line {pattern!r} in the log of {job}\n{self.surroundings()}")
 
     def pods(self, role: str, attempt: int) -> list[dict]:
         """The pods of a role and attempt, by index."""
@@ -211,7 +211,7 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Ground:
+class TrainingNamespace:
     """A namespace under Pod Security `restricted`: claims `msd`, with a phantom, and `results`."""
 
     kubectl: Kubectl
@@ -220,9 +220,9 @@ class Ground:
         """Runs a script in a pod that sees both claims; returns what it printed."""
         return self.kubectl("exec", "-i", "files", "--", "python", "-", *arguments, stdin=script)
 
-    def start(self, name: str, **spec: object) -> Recorded:
+    def start(self, name: str, **spec: object) -> RecordedTraining:
         """Applies a training of two workers on two nodes, as small as can be."""
-        recorded = Recorded(self.kubectl, name)
+        recorded = RecordedTraining(self.kubectl, name)
         self.kubectl.apply(training(name, **spec))
         return recorded
 
@@ -279,7 +279,7 @@ def operator(kubectl: Kubectl) -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def ground(operator: Kubectl) -> Iterator[Ground]:
+def trainings(operator: Kubectl) -> Iterator[TrainingNamespace]:
     """See the class; deleted at the end."""
     name = f"e2e-{uuid4().hex[:8]}"
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -310,11 +310,11 @@ def ground(operator: Kubectl) -> Iterator[Ground]:
         "--cases",
         "8",
     )
-    yield Ground(inside)
+    yield TrainingNamespace(inside)
     operator("delete", "namespace", name, "--wait=false")
 
 
-def lasting(statuses: list[dict]) -> list[dict]:
+def changes_besides_progress(statuses: list[dict]) -> list[dict]:
     """The statuses that differ in more than progress from the one before."""
 
     def rest(status: dict) -> dict:

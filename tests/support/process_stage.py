@@ -9,7 +9,7 @@ from typing import Protocol
 
 from support.cluster_fixtures import Kubectl
 from support.operator.kubernetes.objects import Object
-from support.operator.subject import observed
+from support.operator.subject import parse_job
 from support.operator_process import OperatorProcess
 
 
@@ -73,7 +73,7 @@ class ProcessStage:
 
     def _ended(self, job: str) -> bool:
         """Whether the Job controller has seen the end, for an operator that is dead cannot."""
-        return observed.job(self.ground.kubectl.get("job", job)).active == 0
+        return parse_job(self.ground.kubectl.get("job", job)).active == 0
 
     def phase(self, *phases: str) -> Object:
         """See Stage."""

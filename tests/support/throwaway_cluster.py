@@ -1,4 +1,4 @@
-"""A throwaway cluster of a test's own, beside whatever else runs: fixtures `kube`, `running`."""
+"""A throwaway cluster of a test's own, beside whatever else runs: fixtures `kube`, `two_nodes`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def kube() -> Iterator[Kube]:
 
 
 @pytest.fixture(scope="module")
-def running(kube: Kube) -> Kubectl:
+def two_nodes(kube: Kube) -> Kubectl:
     """A cluster of two nodes."""
     kube("up", "--nodes", "2")
     return Kubectl(str(CHECKOUT / ".cluster" / "bin" / "kubectl"), str(STATE / "kubeconfig"))

@@ -9,12 +9,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
-from unet.network.model import NetworkSpec
-from unet.planning.fingerprint import compute_fingerprint, make_recipe
+from unet.planning.fingerprint import make_fingerprint
+from unet.planning.network import NetworkSpec
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.recipe import make_recipe
+from unet.planning.settings import TrainSettings
 
 SHAPE = (20, 18, 16)  # voxels, not a multiple of the patch
 PATCH = (16, 16, 16)
@@ -74,7 +76,8 @@ def make_run(data: Path, run: Path, ranks: int = 1, **changes: object) -> Path:
     dataset = load_dataset(data)
     target = make_target(dataset, None, None)
     channels = tuple(range(len(dataset.channels)))
-    fingerprint = compute_fingerprint(dataset, [c.id for c in dataset.cases], channels)
+    facts = read_all_facts(dataset, [c.id for c in dataset.cases], channels)
+    fingerprint = make_fingerprint(dataset, channels, facts)
     settings = {
         "recipe": make_recipe(fingerprint, None),
         "target": target,
@@ -101,9 +104,9 @@ def make_run(data: Path, run: Path, ranks: int = 1, **changes: object) -> Path:
     return run
 
 
-def train_config(data: Path, run: Path, **changes: object) -> TrainConfig:
+def train_config(data: Path, run: Path, **changes: object) -> TrainSettings:
     """The configuration of a tiny run, one thread."""
-    return TrainConfig.model_validate({"data_path": data, "output": run, "threads": 1} | changes)
+    return TrainSettings.model_validate({"data_path": data, "output": run, "threads": 1} | changes)
 
 
 def random_batch(

@@ -6,53 +6,55 @@ a case is prepared for the network and what its outputs mean.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated, Literal, get_args
 
-from unet.cli.evaluate import set_threads
+from pydantic import Field
+
+from unet.cli.command import Command
 from unet.system.errors import UsageError
+from unet.system.settings import Flag, Settings
 
-HELP = "write ONNX and OpenVINO models and check that they agree"
-FORMATS = ("onnx", "openvino")
+Format = Literal["onnx", "openvino"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
-    parser.add_argument(
-        "--saved_model",
-        "--saved-model",
-        type=Path,
-        required=True,
-        metavar="FILE_OR_RUN",
-        help="a model file (.hdf5), or the run folder that holds it",
+class ExportSettings(Settings):
+    """What `export` can be told."""
+
+    saved_model: Annotated[Path, Flag("FILE_OR_RUN", underscores_first=True)] = Field(
+        description="a model file (.hdf5), or the run folder that holds it"
     )
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="where the files go"
+    output: Annotated[Path, Flag("DIR")] = Field(description="where the files go")
+    format: Annotated[str, Flag("F[,F]")] = Field(
+        ",".join(FORMATS), description=f"of {', '.join(FORMATS)} (default: both)"
     )
-    parser.add_argument(
-        "--format",
-        default=",".join(FORMATS),
-        metavar="F[,F]",
-        help=f"of {', '.join(FORMATS)} (default: both)",
-    )
-    parser.add_argument("--json", action="store_true", help="print export.json, nothing else")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: ExportSettings, as_json: bool) -> int:
     """Exports and prints what was written and how well it agrees."""
-    formats = tuple(name.strip() for name in args.format.split(","))
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise UsageError("--format", repr(unknown[0]), f"choose from {', '.join(FORMATS)}")
-    set_threads()
+    formats = tuple(_format(name.strip()) for name in settings.format.split(","))
+    from unet.system.start_tensorflow import start_tensorflow
+
+    start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
     from unet.inference.export import export
-    from unet.network.saved_model import load_bundle
+    from unet.network.saved_model import load_model
 
-    exported = export(load_bundle(args.saved_model), args.output, formats)
-    if args.json:
+    exported = export(load_model(settings.saved_model), settings.output, formats)
+    if as_json:
         print(exported.model_dump_json(indent=1))
         return 0
     for name, file in exported.files.items():
-        print(f"{args.output / file}  largest difference {exported.parity[name]:.1e}")
+        print(f"{settings.output / file}  largest difference {exported.parity[name]:.1e}")
     return 0
+
+
+def _format(name: str) -> Format:
+    for known in FORMATS:
+        if name == known:
+            return known
+    raise UsageError("--format", repr(name), f"choose from {', '.join(FORMATS)}")
+
+
+COMMAND = Command(ExportSettings, run, json="print export.json, nothing else")

@@ -5,70 +5,59 @@ A damaged case ends it with exit code 10; `preflight` lists them all.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
+from pydantic import Field
 
-from unet.data.msd import load_dataset, pick_channels
-from unet.planning.fingerprint import Fingerprint, compute_fingerprint, target_spacing
-from unet.system.atomic_file import write_text
-from unet.system.errors import DiskError
-from unet.system.progress import Reporter
+from unet.cli.command import Command
+from unet.data.settings import DataSettings
+from unet.system.settings import Flag
+from unet.system.values import Names
+
+if TYPE_CHECKING:
+    from unet.planning.fingerprint import Fingerprint
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
-    parser.add_argument(
-        "--data_path",
-        "--data-path",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that holds dataset.json",
+class FingerprintSettings(DataSettings):
+    """What `fingerprint` can be told."""
+
+    channels: Annotated[Names, Flag("NAME[,NAME]")] = Field(
+        None, description="modalities of dataset.json (default: FLAIR for brain tumours, else all)"
     )
-    parser.add_argument(
-        "--channels",
-        metavar="NAME[,NAME]",
-        help="modalities of dataset.json (default: FLAIR for brain tumours, else all)",
+    output: Annotated[Path | None, Flag("DIR")] = Field(
+        None, description="also write DIR/fingerprint.json"
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="also write DIR/fingerprint.json"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: FingerprintSettings, as_json: bool) -> int:
     """Reads every case and prints the facts; a damaged case ends it with exit code 10."""
-    dataset = load_dataset(args.data_path)
-    names = args.channels.split(",") if args.channels else None
-    channels = pick_channels(dataset, names)
+    from unet.cli.stage import stage_progress
+    from unet.data.case_measurement import read_all_facts
+    from unet.data.channels import pick_channels
+    from unet.data.msd import load_dataset
+    from unet.planning.fingerprint import make_fingerprint
+    from unet.system.run_folder import make_folder, write_file
+
+    dataset = load_dataset(settings.data_path)
+    channels = pick_channels(dataset, settings.channels or None)
     ids = [case.id for case in dataset.cases]
-    reporter, began = Reporter(rank=1 if args.json else 0), time.monotonic()
-    try:
-        fingerprint = compute_fingerprint(
-            dataset,
-            ids,
-            channels,
-            on_progress=lambda done, total: reporter.stage("fingerprint", done, total, began),
-        )
-    finally:
-        reporter.close()
-    if args.output is not None:
-        file = args.output / "fingerprint.json"
-        try:
-            args.output.mkdir(parents=True, exist_ok=True)
-            write_text(file, fingerprint.model_dump_json(indent=1) + "\n")
-        except OSError as error:
-            raise DiskError.from_os(file, error) from error
-    print(fingerprint.model_dump_json(indent=1) if args.json else summary(fingerprint))
+    with stage_progress("fingerprint", silent=as_json) as progress:
+        facts = read_all_facts(dataset, ids, channels, on_progress=progress)
+    fingerprint = make_fingerprint(dataset, channels, facts)
+    text = fingerprint.model_dump_json(indent=1)
+    if settings.output is not None:
+        make_folder(settings.output)
+        write_file(settings.output / "fingerprint.json", text)
+    print(text if as_json else summary(fingerprint))
     return 0
 
 
 def summary(fingerprint: Fingerprint) -> str:
     """The fingerprint in a few lines for people."""
+    import numpy as np
+
     cases = fingerprint.cases
     shapes = np.array([case.shape for case in cases])
     kind = ["CT" if ct else "not CT" for ct in fingerprint.is_ct]
@@ -89,6 +78,10 @@ def summary(fingerprint: Fingerprint) -> str:
 
 
 def _spacing(fingerprint: Fingerprint) -> str:
+    import numpy as np
+
+    from unet.planning.grid import target_spacing
+
     known = [case.spacing for case in fingerprint.cases if case.spacing is not None]
     unknown = len(fingerprint.cases) - len(known)
     if not known:
@@ -102,3 +95,6 @@ def _spacing(fingerprint: Fingerprint) -> str:
 
 def _by(sizes: Iterable[float]) -> str:
     return " x ".join(f"{float(size):g}" for size in sizes)
+
+
+COMMAND = Command(FingerprintSettings, run, json="print the result as JSON")

@@ -8,10 +8,14 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from unet.system.errors import DiskError, ExitCode, MemoryShortError, UnetError, UsageError
 from unet.system.logfmt import format_line
+
+if TYPE_CHECKING:
+    from unet.cli.command import Command
+    from unet.system.settings import Settings
 
 COMMANDS = {
     "preflight": "read every byte of a data set and list what is damaged",
@@ -28,31 +32,15 @@ COMMANDS = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """Raises `UsageError` with the nearest known flag instead of printing the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises instead of exiting."""
-        remedy = f"see `{self.prog} --help`"
-        if message.startswith("unrecognized arguments:"):
-            given = message.split(":", 1)[1].split()[0].split("=")[0]
-            near = difflib.get_close_matches(given, self._option_string_actions, n=1, cutoff=0.5)
-            remedy = f"did you mean {near[0]}?" if near else remedy
-        raise UsageError(self.prog, message, remedy)
-
-
-def build_parser(command: str) -> argparse.ArgumentParser:
+def build_parser(name: str) -> argparse.ArgumentParser:
     """Returns the parser of one command; only that command's module is imported."""
-    module = importlib.import_module(f"unet.cli.{command}")
-    parser = Parser(
-        prog=f"python -m unet {command}",
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    module.add_arguments(parser)
-    parser.set_defaults(run=module.run)
-    return parser
+    return _load(name)[1]
+
+
+def _load(name: str) -> tuple[Command[Settings], argparse.ArgumentParser]:
+    module = importlib.import_module(f"unet.cli.{name}")
+    command: Command[Settings] = module.COMMAND
+    return command, command.parser(name, module.__doc__ or "")
 
 
 def usage() -> str:
@@ -103,12 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(arguments[0], lambda: _run(arguments[0], arguments[1:]), events)
 
 
-def _run(command: str, arguments: Sequence[str]) -> int:
-    if command not in COMMANDS:
-        near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.0)[0]
-        raise UsageError(command, "no such command", f"did you mean {near}?")
-    args = build_parser(command).parse_args(arguments)
-    return int(args.run(args))
+def _run(name: str, arguments: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)[0]
+        raise UsageError(name, "no such command", f"did you mean {near}?")
+    command, parser = _load(name)
+    return command.execute(parser, arguments)
 
 
 def guarded(command: str, action: Callable[[], int], events: TextIO | None = None) -> int:

@@ -6,37 +6,38 @@ spacing and file slips, on a smaller grid.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Annotated
 
-from unet.data.phantom import CASES, LOOKS, make_phantom
-from unet.system.values import at_least
+from pydantic import Field
+
+from unet.cli.command import Command
+from unet.data.phantom import CASES, make_phantom
+from unet.data.phantom_tasks import TASKS
+from unet.system.settings import Flag, Settings
+from unet.system.values import FromOne, FromZero
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
-    parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the data set's folder, absent or empty",
+class PhantomSettings(Settings):
+    """What `phantom` can be told."""
+
+    output: Annotated[Path, Flag("DIR")] = Field(
+        description="the data set's folder, absent or empty"
     )
-    parser.add_argument(
-        "--task",
-        default="Task01_BrainTumour",
-        metavar="TASK",
-        help=f"the task to look like: {', '.join(LOOKS)} (default: Task01_BrainTumour)",
+    task: Annotated[str, Flag("TASK")] = Field(
+        "Task01_BrainTumour",
+        description=f"the task to look like: {', '.join(TASKS)} (default: {{default}})",
     )
-    parser.add_argument(
-        "--cases", type=at_least(1), default=CASES, metavar="N", help=f"cases (default: {CASES})"
-    )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    cases: Annotated[FromOne, Flag("N")] = Field(CASES, description="cases (default: {default})")
+    seed: Annotated[FromZero, Flag("N")] = Field(0, description="default: {default}")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: PhantomSettings, _as_json: bool) -> int:
     """Makes the data set and says how to train on it."""
-    folder = make_phantom(args.output, args.task, args.cases, args.seed)
-    print(f"{args.cases} cases in {folder}")
+    folder = make_phantom(settings.output, settings.task, settings.cases, settings.seed)
+    print(f"{settings.cases} cases in {folder}")
     print(f"next: python -m unet train --data_path {folder} --output run")
     return 0
+
+
+COMMAND = Command(PhantomSettings, run)

@@ -5,68 +5,57 @@ Ends with exit code 10 if more cases are bad than --max-bad-cases allows.
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from unet.data.msd import Dataset, load_dataset, pick_channels
-from unet.data.preflight import QUARANTINE_FILE, Preflight, run_preflight, save_quarantine
-from unet.system.progress import Reporter
-from unet.system.values import at_least
+from pydantic import Field
+
+from unet.cli.command import Command
+from unet.data.settings import DataSettings
+from unet.system.settings import Flag
+from unet.system.values import FromZero
+
+if TYPE_CHECKING:
+    from unet.data.dataset import Dataset
+    from unet.data.preflight import Preflight
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
-    parser.add_argument(
-        "--data_path",
-        "--data-path",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that holds dataset.json",
+class PreflightSettings(DataSettings):
+    """What `preflight` can be told."""
+
+    output: Annotated[Path, Flag("DIR")] = Field(
+        Path(), description="where quarantine.json goes (default: the current folder)"
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="where quarantine.json goes (default: the current folder)",
+    max_bad_cases: Annotated[FromZero, Flag("N", underscores_first=True)] = Field(
+        0, description="succeed with up to N bad cases (default: {default})"
     )
-    parser.add_argument(
-        "--max_bad_cases",
-        "--max-bad-cases",
-        type=at_least(0),
-        default=0,
-        metavar="N",
-        help="succeed with up to N bad cases (default: 0)",
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: PreflightSettings, as_json: bool) -> int:
     """Runs the check; raises `DataError` (exit code 10) for more bad cases than allowed."""
-    dataset = load_dataset(args.data_path)
+    from unet.cli.stage import stage_progress
+    from unet.data.msd import load_dataset
+    from unet.data.preflight import QUARANTINE_FILE, run_preflight, save_quarantine
+
+    dataset = load_dataset(settings.data_path)
     every = tuple(range(len(dataset.channels)))
-    reporter, began = Reporter(rank=1 if args.json else 0), time.monotonic()
-    try:
-        preflight = run_preflight(
-            dataset,
-            channels=every,
-            on_progress=lambda done, total: reporter.stage("preflight", done, total, began),
-        )
-    finally:
-        reporter.close()
-    save_quarantine(preflight, args.output)
-    if args.json:
+    with stage_progress("preflight", silent=as_json) as progress:
+        preflight = run_preflight(dataset, channels=every, on_progress=progress)
+    save_quarantine(preflight, settings.output)
+    if as_json:
         print(preflight.model_dump_json(indent=1, exclude={"facts"}))
     else:
-        print(_summary(dataset, preflight, args.output / QUARANTINE_FILE))
-    preflight.require(args.max_bad_cases)
+        print(summary(dataset, preflight))
+        print(f"written: {settings.output / QUARANTINE_FILE}")
+    preflight.require(settings.max_bad_cases)
     return 0
 
 
-def _summary(dataset: Dataset, preflight: Preflight, file: Path) -> str:
+def summary(dataset: Dataset, preflight: Preflight) -> str:
+    """What was found, in a few lines for people."""
+    from unet.data.channels import pick_channels
+
     sound = preflight.checked - len(preflight.quarantined)
     labels = ", ".join(f"{value} {name}" for value, name in dataset.labels.items())
     lines = [
@@ -80,4 +69,7 @@ def _summary(dataset: Dataset, preflight: Preflight, file: Path) -> str:
     for found, count in Counter(notice.found for notice in preflight.notices).items():
         example = next(notice.case for notice in preflight.notices if notice.found == found)
         lines.append(f"note: {count} case{'s' if count > 1 else ''} (first {example}): {found}")
-    return "\n".join([*lines, f"written: {file}"])
+    return "\n".join(lines)
+
+
+COMMAND = Command(PreflightSettings, run, json="print the result as JSON")

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
-from unet.parallel.mpi_environment import asked_size
+from pydantic import Field
+
+from unet.cli.command import Command
+from unet.parallel.mpi_environment import requested_ranks
 from unet.parallel.rank import linger, rank_of, run_rank, write_stdout
 from unet.system.errors import UsageError
+from unet.system.settings import Flag, Settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command line of the rank."""
-    parser.add_argument(
-        "command",
-        nargs=argparse.REMAINDER,
-        metavar="-- COMMAND …",
-        help="a unet command and its arguments, such as: -- train --data_path DIR --output DIR",
+class RankSettings(Settings):
+    """What `rank` can be told."""
+
+    command: Annotated[tuple[str, ...], Flag("-- COMMAND …", count="...")] = Field(
+        (),
+        description="a unet command and its arguments, such as: -- train --data_path DIR "
+        "--output DIR",
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(settings: RankSettings, _as_json: bool) -> int:
     """Runs the command as a child and returns its code."""
-    words = args.command[1:] if args.command[:1] == ["--"] else args.command
+    words = words_after_dashes(settings.command)
     if not words:
         raise UsageError("rank", "no command", "give one after --, such as: rank -- train …")
     code = run_rank(
         [sys.executable, "-m", "unet", *words], rank=rank_of(os.environ), write=write_stdout
     )
-    if code and (asked_size(os.environ) or 1) > 1:
+    if code and (requested_ranks(os.environ) or 1) > 1:
         linger()
     return code
+
+
+def words_after_dashes(command: Sequence[str]) -> tuple[str, ...]:
+    """The command without the `--` that parts it from the flags."""
+    return tuple(command[1:] if command[:1] == ("--",) else command)
+
+
+COMMAND = Command(RankSettings, run)

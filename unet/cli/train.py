@@ -7,45 +7,21 @@ the newest checkpoint.  Under mpirun every rank runs this same command.
 
 from __future__ import annotations
 
-import argparse
 import os
 
-from unet.cli.flags import add_training_flags, config_from
-from unet.cli.plan import require_data
-from unet.parallel.comm import open_comm
-from unet.parallel.rank import rank_of
-from unet.system.errors import UnetError
-from unet.system.progress import write_summary
-from unet.system.quiet_import import import_tensorflow
+from unet import api
+from unet.cli.command import Command
+from unet.planning.settings import TrainSettings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's flags."""
-    add_training_flags(parser)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(settings: TrainSettings, _as_json: bool) -> int:
     """Trains; returns 0."""
-    config = config_from(args)
-    try:
-        require_data(config)
-        import_tensorflow()
-        comm = open_comm()
-        from unet.training.loop import train
+    from unet.cli.failure_summary import failure_summary
+    from unet.parallel.rank import rank_of
 
-        train(config, comm)
-    except UnetError as error:
-        if rank_of(os.environ) == 0:
-            write_summary(
-                {
-                    "kind": "train",
-                    "code": int(error.code),
-                    "cause": error.found,
-                    "where": error.where,
-                    "remedy": error.remedy,
-                    "rank": 0,
-                }
-            )
-        raise
-    comm.shutdown()
+    with failure_summary("train", rank_of(os.environ)):
+        api.train(settings)
     return 0
+
+
+COMMAND = Command(TrainSettings, run)

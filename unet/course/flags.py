@@ -1,4 +1,4 @@
-"""The flags of the course's commands, with its names, defaults and later aliases.
+"""The flags of the course's commands, and what each of them sets: one table.
 
 The names are those of the 3D U-Net's `argparser.py` of 2019; the aliases are what its
 TensorFlow 2 edition called them.  All three commands share them, as they did there.
@@ -6,45 +6,157 @@ TensorFlow 2 edition called them.  All three commands share them, as they did th
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from unet.cli.main import Parser
+from unet.course.channels import first_channels
+from unet.data.dataset import Dataset
 from unet.planning.course_sizes import BATCH, DIVISOR, PATCH
 from unet.system.errors import UsageError
+from unet.system.machine import usable_cores
+from unet.system.settings import Flag, Settings
 
 SUFFIXES = (".hdf5", ".h5")
+FILES, TRAINING, NETWORK, THREADS = "files", "training", "network", "threads"
 
 
-class CourseFlags(BaseModel):
-    """What was asked for; `None` and what is not in `model_fields_set` was not given."""
+@dataclass(frozen=True)
+class Sets:
+    """What a flag of the course is among our own settings.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        setting: its name in `TrainSettings`.
+        value: what it becomes there, given all flags and the data set; by default itself.
+    """
 
-    bz: int | None = Field(None, ge=1)
-    patch_height: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
-    patch_width: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
-    patch_depth: int | None = Field(None, ge=DIVISOR, multiple_of=DIVISOR)
-    lr: float = Field(0.01, gt=0, allow_inf_nan=False)
-    featuremaps: int = Field(16, ge=1, le=512)
-    train_test_split: float = Field(0.85, gt=0, lt=1)
-    validate_test_split: float = Field(0.5, ge=0, le=1)
-    epochs: int = Field(40, ge=1)
-    intraop_threads: int | None = Field(None, ge=1)
-    interop_threads: int | None = Field(None, ge=1)
-    blocktime: int | None = Field(None, ge=0)
-    keras_api: bool = True
-    use_upsampling: bool = False
-    number_input_channels: int = Field(1, ge=1)
-    number_output_classes: int = Field(1, ge=1, le=1)
-    print_model: bool = False
-    data_path: Path = Path("../../data/decathlon/Task01_BrainTumour/")
-    saved_model: Path = Path("./saved_model/3d_unet_decathlon.hdf5")
-    max_bad_cases: int = Field(0, ge=0)
-    random_seed: int = Field(816, ge=0, lt=2**31)
+    setting: str
+    value: Callable[[CourseFlags, Dataset], object] | None = None
+
+
+def flag(names: str, group: str, metavar: str | None = "X") -> Flag:
+    """A flag of the course: its name and later names, parted by spaces."""
+    return Flag(metavar, group, tuple(f"--{name}" for name in names.split()))
+
+
+PATCH_SIZE = Sets("patch_size", lambda flags, _: flags.patch_size)
+FRACTIONS = Sets(
+    "course_fractions", lambda flags, _: (flags.train_test_split, flags.validate_test_split)
+)
+
+
+class CourseFlags(Settings):
+    """What was asked for; what is not in `model_fields_set` was not given."""
+
+    data_path: Annotated[Path, flag("data_path", FILES), Sets("data_path")] = Field(
+        Path("../../data/decathlon/Task01_BrainTumour/"),
+        description="folder with dataset.json (default: the course's)",
+    )
+    saved_model: Annotated[
+        Path, flag("saved_model", FILES), Sets("output", lambda flags, _: flags.runs)
+    ] = Field(
+        Path("./saved_model/3d_unet_decathlon.hdf5"),
+        description="the model file (default: ./{default})",
+    )
+    saved_model_name: Annotated[Path | None, flag("saved_model_name", FILES)] = Field(
+        None, repr=False, description="the same, .hdf5 added where it is missing"
+    )
+    max_bad_cases: Annotated[int, flag("max_bad_cases", FILES), Sets("max_bad_cases")] = Field(
+        0,
+        ge=0,
+        description="go on without up to X damaged cases (default: {default}; not the course's)",
+    )
+
+    bz: Annotated[int | None, flag("bz batch_size", TRAINING), Sets("batch_size")] = Field(
+        None, ge=1, description=f"patches per rank and step (default: {BATCH})"
+    )
+    patch_height: Annotated[int | None, flag("patch_height tile_height", TRAINING), PATCH_SIZE] = (
+        Field(
+            None,
+            ge=DIVISOR,
+            multiple_of=DIVISOR,
+            description=f"voxels, a multiple of {DIVISOR} (default: {PATCH})",
+        )
+    )
+    patch_width: Annotated[int | None, flag("patch_width tile_width", TRAINING), PATCH_SIZE] = (
+        Field(None, ge=DIVISOR, multiple_of=DIVISOR, description="likewise")
+    )
+    patch_depth: Annotated[int | None, flag("patch_depth tile_depth", TRAINING), PATCH_SIZE] = (
+        Field(None, ge=DIVISOR, multiple_of=DIVISOR, description="likewise")
+    )
+    epochs: Annotated[int, flag("epochs", TRAINING), Sets("epochs")] = Field(
+        40, ge=1, description="default: {default}"
+    )
+    lr: Annotated[float, flag("lr", TRAINING), Sets("learning_rate")] = Field(
+        0.01, gt=0, allow_inf_nan=False, description="learning rate (default: {default})"
+    )
+    random_seed: Annotated[int, flag("random_seed", TRAINING), Sets("seed")] = Field(
+        816,
+        ge=0,
+        lt=2**31,
+        description="of weights and patches, not of the split (default: {default})",
+    )
+    train_test_split: Annotated[float, flag("train_test_split", TRAINING), FRACTIONS] = Field(
+        0.85, gt=0, lt=1, description="training's share of the cases (default: {default})"
+    )
+    validate_test_split: Annotated[float, flag("validate_test_split", TRAINING), FRACTIONS] = Field(
+        0.5, ge=0, le=1, description="validation's share of the others (default: {default})"
+    )
+
+    featuremaps: Annotated[int, flag("featuremaps filters", NETWORK), Sets("filters")] = Field(
+        16, ge=1, le=512, description="feature maps of the first level (default: {default})"
+    )
+    use_upsampling: Annotated[bool, flag("use_upsampling", NETWORK, None), Sets("upsampling")] = (
+        Field(False, description="up-sampling instead of transposed convolution")
+    )
+    number_input_channels: Annotated[
+        int,
+        flag("number_input_channels", NETWORK),
+        Sets("channels", lambda flags, data: first_channels(flags.number_input_channels, data)),
+    ] = Field(1, ge=1, description="1: FLAIR alone (default); N: the first N modalities")
+    number_output_classes: Annotated[int, flag("number_output_classes", NETWORK)] = Field(
+        1, ge=1, le=1, description="1: all labels are one region"
+    )
+    print_model: Annotated[bool, flag("print_model", NETWORK, None)] = Field(
+        False, description="print the network's layers"
+    )
+
+    intraop_threads: Annotated[
+        int | None,
+        flag("intraop_threads", THREADS),
+        Sets("threads", lambda flags, _: flags.intraop_threads or usable_cores()),
+    ] = Field(None, ge=1, description="threads per rank (default: OMP_NUM_THREADS, else all cores)")
+    interop_threads: Annotated[int | None, flag("interop_threads", THREADS)] = Field(
+        None, ge=1, description="accepted; one operation runs at a time"
+    )
+    blocktime: Annotated[int | None, flag("blocktime", THREADS)] = Field(
+        None, ge=0, description="accepted; TensorFlow's threads are not OpenMP's"
+    )
+    keras_api: Annotated[bool, flag("keras_api", THREADS, None)] = Field(
+        True, description="accepted; there is one Keras now"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, given: dict[str, object]) -> dict[str, object]:
+        """Takes `saved_model_name` for `saved_model`."""
+        others = {key: value for key, value in given.items() if key != "saved_model_name"}
+        name = given.get("saved_model_name")
+        if name is None:
+            return others
+        if "saved_model" in given:
+            raise UsageError("--saved_model_name", "given beside --saved_model", "give one of them")
+        file = Path(str(name))
+        known = file.suffix in SUFFIXES
+        return others | {"saved_model": file if known else file.with_name(file.name + SUFFIXES[0])}
+
+    @property
+    def runs(self) -> Path:
+        """Folder beside the model file that holds a run for each set of settings."""
+        return self.saved_model.parent / f"{self.saved_model.stem}_run"
 
     @property
     def patch_size(self) -> tuple[int, int, int] | None:
@@ -59,87 +171,26 @@ class CourseFlags(BaseModel):
 REMEDIES = {
     "number_output_classes": "leave it at 1; `python -m unet train --labels 1,2,3` trains more",
 }
+"""What to do about a wrong value, by flag."""
 
 
-def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """The parser of one of the commands.  Flags may be shortened, as they could be."""
-    parser = Parser(
-        prog=prog,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-    )
-
-    def group(title: str, *flags: tuple[str, type | None, str]) -> None:
-        add = parser.add_argument_group(title).add_argument
-        for names, kind, text in flags:
-            first, *aliases = names.split()
-            how = {"action": "store_true"} if kind is None else {"type": kind, "metavar": "X"}
-            add(f"--{first}", *(f"--{alias}" for alias in aliases), help=text, **how)
-
-    group(
-        "files",
-        ("data_path", Path, "folder with dataset.json (default: the course's)"),
-        ("saved_model", Path, "the model file (default: ./saved_model/3d_unet_decathlon.hdf5)"),
-        ("saved_model_name", Path, "the same, .hdf5 added where it is missing"),
-        (
-            "max_bad_cases",
-            int,
-            "go on without up to X damaged cases (default: 0; not the course's)",
-        ),
-    )
-    group(
-        "training",
-        ("bz batch_size", int, f"patches per rank and step (default: {BATCH})"),
-        ("patch_height tile_height", int, f"voxels, a multiple of {DIVISOR} (default: {PATCH})"),
-        ("patch_width tile_width", int, "likewise"),
-        ("patch_depth tile_depth", int, "likewise"),
-        ("epochs", int, "default: 40"),
-        ("lr", float, "learning rate (default: 0.01)"),
-        ("random_seed", int, "of weights and patches, not of the split (default: 816)"),
-        ("train_test_split", float, "training's share of the cases (default: 0.85)"),
-        ("validate_test_split", float, "validation's share of the others (default: 0.5)"),
-    )
-    group(
-        "network",
-        ("featuremaps filters", int, "feature maps of the first level (default: 16)"),
-        ("use_upsampling", None, "up-sampling instead of transposed convolution"),
-        ("number_input_channels", int, "1: FLAIR alone (default); N: the first N modalities"),
-        ("number_output_classes", int, "1: all labels are one region"),
-        ("print_model", None, "print the network's layers"),
-    )
-    group(
-        "threads",
-        ("intraop_threads", int, "threads per rank (default: OMP_NUM_THREADS, else all cores)"),
-        ("interop_threads", int, "accepted; one operation runs at a time"),
-        ("blocktime", int, "accepted; TensorFlow's threads are not OpenMP's"),
-        ("keras_api", None, "accepted; there is one Keras now"),
-    )
-    return parser
+def sets_of(name: str) -> Sets | None:
+    """What a flag sets, None for one that is accepted and sets nothing."""
+    metadata = CourseFlags.model_fields[name].metadata
+    return next((item for item in metadata if isinstance(item, Sets)), None)
 
 
-def parse_flags(prog: str, description: str, argv: Sequence[str] | None = None) -> CourseFlags:
-    """Reads the command line.
+def translated(flags: CourseFlags, dataset: Dataset) -> dict[str, object]:
+    """Our settings by name, as the flags ask for them.
 
     Raises:
-        UsageError: a flag is unknown or its value makes no sense.
+        UsageError: the data set has fewer modalities than asked for.
     """
-    given = vars(make_parser(prog, description).parse_args(argv))
-    name = given.pop("saved_model_name", None)
-    if name is not None and "saved_model" in given:
-        raise UsageError("--saved_model_name", "given beside --saved_model", "give one of them")
-    if name is not None:
-        known = name.suffix in SUFFIXES
-        given["saved_model"] = name if known else name.with_name(name.name + SUFFIXES[0])
-    try:
-        return CourseFlags.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
-        found = f"{first['input']}, but it {_lower(first['msg'])}"
-        remedy = REMEDIES.get(field, f"see `python {prog} --help`")
-        raise UsageError(f"--{field}", found, remedy) from None
-
-
-def _lower(message: str) -> str:
-    return message.replace("Input should", "should")
+    settings: dict[str, object] = {}
+    for name in CourseFlags.model_fields:
+        sets = sets_of(name)
+        if sets is not None:
+            settings[sets.setting] = (
+                sets.value(flags, dataset) if sets.value else getattr(flags, name)
+            )
+    return settings

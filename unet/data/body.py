@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from unet.data import geometry
+from unet.data.axes import Box, by_axis
 
 # A face of noisy air has a most frequent value too; a background fills most of the faces.
 BORDER_SHARE = 0.5
@@ -23,7 +24,7 @@ HISTOGRAM_VOXELS = 500_000  # a threshold needs no more
 
 
 def background_of(volume: NDArray[np.float32]) -> float | None:
-    """The value that fills most of the six faces of [D, H, W], or None where none does."""
+    """The value that fills most of the six faces of [D, H, W], or None if no value fills most."""
     faces = [volume[end] for end in (0, -1)]
     faces += [volume[:, end] for end in (0, -1)] + [volume[:, :, end] for end in (0, -1)]
     border = np.concatenate([face.ravel() for face in faces])
@@ -32,7 +33,7 @@ def background_of(volume: NDArray[np.float32]) -> float | None:
     return float(values[best]) if counts[best] >= BORDER_SHARE * border.size else None
 
 
-def body_of(image: NDArray[np.float32]) -> tuple[geometry.Box, NDArray[np.bool_] | None]:
+def body_of(image: NDArray[np.float32]) -> tuple[Box, NDArray[np.bool_] | None]:
     """The box to crop to and the body inside it.
 
     Args:
@@ -64,7 +65,7 @@ def body_of(image: NDArray[np.float32]) -> tuple[geometry.Box, NDArray[np.bool_]
     return box, body
 
 
-def bright_box(image: NDArray[np.float32]) -> geometry.Box:
+def bright_box(image: NDArray[np.float32]) -> Box:
     """The box that leaves out slices of nothing but noisy air, with a margin of 2 voxels.
 
     A slice counts as air if no channel has more than 1 % of its voxels above a low
@@ -85,7 +86,7 @@ def bright_box(image: NDArray[np.float32]) -> geometry.Box:
             return geometry.full_box(image.shape[:3])
         size = image.shape[axis]
         box.append((max(0, int(hit[0]) - MARGIN), min(size, int(hit[-1]) + 1 + MARGIN)))
-    return tuple(box)  # type: ignore[return-value]
+    return by_axis(box)
 
 
 def _air_threshold(volume: NDArray[np.float32]) -> float:

@@ -1,9 +1,8 @@
 """Prepared cases on disk, memory-mapped: each is prepared once for all epochs and ranks.
 
-An entry is a folder `CASE-KEY` with image.npy (float16 [D, H, W, C]), label.npy (uint8
-[D, H, W]), foreground.npz and record.json. It is written under a temporary name and renamed,
-so it is whole or absent. The key is a hash of the files, the recipe and its version, so that
-a changed file or recipe makes a new entry and never a wrong one.
+An entry is a folder `CASE-KEY` (see `cache_entry`), whole or absent. The key is a hash of the
+files, the recipe and its version, so that a changed file or recipe makes a new entry and never
+a wrong one.
 
 Nobody locks: two ranks or pods that prepare the same case make equal entries, the first
 rename wins and the other drops its own.
@@ -12,43 +11,25 @@ rename wins and the other drops its own.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import ValidationError
-
-from unet.data.msd import Case, Dataset
-from unet.data.preparation import Recipe, Record, prepare_image, prepare_label
+from unet.data.cache_entry import (
+    PreparedCase,
+    is_sound,
+    open_entry,
+    publish_entry,
+    write_entry,
+)
+from unet.data.dataset import Case, Dataset
+from unet.data.preparation import prepare_image, prepare_label
+from unet.data.recipe import Recipe
 from unet.data.volume import read_image, read_label
-from unet.system.atomic_file import sync_folder
 from unet.system.errors import DataError, DiskError
 
-FOREGROUND_VOXELS = 10_000  # a label; enough for an even draw, 120 KB
 SAMPLE_BYTES = 65_536  # of either end of a file, for its identity
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A prepared case.
-
-    Attributes:
-        image: float16 [D, H, W, C], a read-only memory map.
-        label: uint8 [D, H, W], a read-only memory map; None for a case without label.
-        foreground: of each label value present, up to 10,000 voxels, int32 [N, 3].
-        record: how to return to the source's grid.
-    """
-
-    image: NDArray[np.float16]
-    label: NDArray[np.uint8] | None
-    foreground: dict[int, NDArray[np.int32]]
-    record: Record
 
 
 class Cache:
@@ -80,7 +61,7 @@ class Cache:
             DiskError: `root` is full or cannot be written.
         """
         every = [self.dataset.case(case_id) for case_id in cases]
-        share = sorted(every, key=lambda case: (-_size(case.image), case.id))[rank::size]
+        share = sorted(every, key=lambda case: (-_file_size(case.image), case.id))[rank::size]
         for done, case in enumerate(share):
             if on_progress:
                 on_progress(done, len(share))
@@ -88,28 +69,19 @@ class Cache:
         if on_progress:
             on_progress(len(share), len(share))
 
-    def open(self, case_id: str) -> Prepared:
+    def open(self, case_id: str) -> PreparedCase:
         """Opens a case, preparing it first if need be.
 
         Raises:
             DataError: no such case, or it is unreadable.
             DiskError: it had to be prepared and `root` is full or cannot be written.
         """
-        entry = self._entry(self.dataset.case(case_id))
-        label = entry / "label.npy"
-        with np.load(entry / "foreground.npz") as voxels:
-            foreground = {int(value): voxels[value] for value in voxels.files}
-        return Prepared(
-            image=np.load(entry / "image.npy", mmap_mode="r"),
-            label=np.load(label, mmap_mode="r") if label.exists() else None,
-            foreground=foreground,
-            record=_record(entry),
-        )
+        return open_entry(self._entry(self.dataset.case(case_id)))
 
     def _entry(self, case: Case) -> Path:
         """The case's folder, made if it is absent or damaged."""
         entry = self.root / f"{case.id}-{self._key(case)}"
-        if not _sound(entry, with_label=case.label is not None):
+        if not is_sound(entry, with_label=case.label is not None):
             self._make(case, entry)
         return entry
 
@@ -117,7 +89,7 @@ class Cache:
         digest = hashlib.sha256(self.recipe.model_dump_json().encode())
         digest.update(str((len(self.dataset.channels), sorted(self.dataset.labels))).encode())
         for file in (case.image, case.label):
-            digest.update(b"|" if file is None else _identity(file))
+            digest.update(b"|" if file is None else _file_identity(file))
         return digest.hexdigest()[:16]
 
     def _make(self, case: Case, entry: Path) -> None:
@@ -133,110 +105,19 @@ class Cache:
             self.root.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=self.root))
             try:
-                _write(temporary, image, label, record)
-                _publish(temporary, entry, with_label=label is not None)
+                write_entry(temporary, image, label, record)
+                publish_entry(temporary, entry, with_label=label is not None)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
             # Left by killed writers. A live one of the same case finds `entry` instead.
             for leftover in self.root.glob(f".{entry.name}.*"):
                 shutil.rmtree(leftover, ignore_errors=True)
         except OSError as error:
-            if not _sound(entry, with_label=label is not None):
+            if not is_sound(entry, with_label=label is not None):
                 raise DiskError.from_os(entry, error) from error
 
 
-def foreground_voxels(
-    label: NDArray[np.uint8], case: str, limit: int = FOREGROUND_VOXELS
-) -> dict[int, NDArray[np.int32]]:
-    """Draws up to `limit` voxels of each label value in [D, H, W], int32 [N, 3].
-
-    The draw depends on the case's id alone, so that every rank has the same.
-    """
-    seed = int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big")
-    rng = np.random.default_rng(seed)
-    flat = label.ravel()
-    result = {}
-    for value in np.flatnonzero(np.bincount(flat, minlength=256)):
-        if value == 0:
-            continue
-        where = np.flatnonzero(flat == value)
-        if where.size > limit:
-            where = np.sort(rng.choice(where, limit, replace=False))
-        result[int(value)] = np.stack(np.unravel_index(where, label.shape), -1).astype(np.int32)
-    return result
-
-
-def _write(
-    folder: Path, image: NDArray[np.float16], label: NDArray[np.uint8] | None, record: Record
-) -> None:
-    folder.chmod(0o755)  # mkdtemp's 0700 would hide it from the other pods' users
-    _save(folder / "image.npy", image)
-    foreground = {}
-    if label is not None:
-        _save(folder / "label.npy", label)
-        foreground = foreground_voxels(label, record.case)
-    with (folder / "foreground.npz").open("wb") as stream:
-        np.savez(stream, **{str(value): voxels for value, voxels in foreground.items()})
-        _flush(stream.fileno(), stream.flush)
-    with (folder / "record.json").open("w", encoding="utf-8") as stream:
-        stream.write(record.model_dump_json(indent=1) + "\n")
-        _flush(stream.fileno(), stream.flush)
-
-
-def _save(file: Path, array: NDArray[np.generic]) -> None:
-    """np.save, but with a write whose failure keeps its errno (tofile's has none)."""
-    array = np.ascontiguousarray(array)
-    header = np.lib.format.header_data_from_array_1_0(array)
-    with file.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        stream.write(array.data.cast("B"))
-        _flush(stream.fileno(), stream.flush)
-
-
-def _flush(descriptor: int, flush: Callable[[], None]) -> None:
-    flush()
-    os.fsync(descriptor)
-
-
-def _publish(temporary: Path, entry: Path, *, with_label: bool) -> None:
-    """Renames; another writer's entry is kept if it is sound, else replaced."""
-    try:
-        temporary.rename(entry)
-    except OSError:
-        if not entry.exists():
-            raise
-        if _sound(entry, with_label=with_label):
-            return
-        # Damaged: out of the way under a name that no reader knows, then removed.
-        damaged = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
-        entry.rename(damaged / "damaged")
-        temporary.rename(entry)
-        shutil.rmtree(damaged, ignore_errors=True)
-    sync_folder(entry.parent)
-
-
-def _sound(entry: Path, *, with_label: bool) -> bool:
-    """Whether the entry's files are there and as long as the record says."""
-    try:
-        record = _record(entry)
-        image = np.load(entry / "image.npy", mmap_mode="r")
-        sound = image.shape[:3] == record.shape and zipfile.is_zipfile(entry / "foreground.npz")
-        if with_label:
-            sound &= np.load(entry / "label.npy", mmap_mode="r").shape == record.shape
-    except (OSError, ValueError, EOFError, DataError):
-        return False
-    return bool(sound)
-
-
-def _record(entry: Path) -> Record:
-    file = entry / "record.json"
-    try:
-        return Record.model_validate_json(file.read_text(encoding="utf-8"))
-    except ValidationError:
-        raise DataError(str(file), "damaged", "remove its folder; it is made again") from None
-
-
-def _identity(file: Path) -> bytes:
+def _file_identity(file: Path) -> bytes:
     """A few bytes that change when the file's content does.
 
     Size, both ends, and the time of change. A gzip ends in a checksum of its whole content,
@@ -256,5 +137,5 @@ def _identity(file: Path) -> bytes:
     return hashlib.sha256(str(status.st_size).encode() + changed + head + tail).digest()
 
 
-def _size(file: Path) -> int:
+def _file_size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0

@@ -1,4 +1,4 @@
-"""dataset.json of the Medical Segmentation Decathlon → `Dataset`.
+"""Reads dataset.json of the Medical Segmentation Decathlon into a `Dataset`.
 
 Real files differ from the published format: paths start with ``./`` or ``/``, name ``.nii``
 for a ``.nii.gz``, keys are misspelt ("relase") or absent, folders hold ``._*`` files of a
@@ -10,75 +10,14 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict
-
-from unet.system.errors import DataError, UsageError
+from unet.data.dataset import Case, Dataset, plain_name
+from unet.system.errors import DataError
 
 SUFFIXES = (".nii.gz", ".nii")
 MAX_LABEL = 255  # labels are kept as uint8
-
-
-class Case(BaseModel):
-    """One patient's image and label. `id` is the image's file name without suffix."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    image: Path
-    label: Path | None = None
-
-
-class Dataset(BaseModel):
-    """A data set as its dataset.json describes it.
-
-    `labels` maps a label's value to its name, without the background 0. `channels` are the
-    modalities in file order. `cases` are the training cases, `test_cases` have no labels.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    root: Path
-    name: str
-    channels: tuple[str, ...]
-    labels: dict[int, str]
-    cases: tuple[Case, ...]
-    test_cases: tuple[Case, ...] = ()
-
-    def case(self, case_id: str) -> Case:
-        """Returns the case of that id, else raises `DataError` with the nearest one."""
-        every = {case.id: case for case in (*self.test_cases, *self.cases)}
-        if case_id in every:
-            return every[case_id]
-        near = difflib.get_close_matches(case_id, every, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {len(every)} other cases"
-        raise DataError(str(self.root), f"no case {case_id!r}", f"name a case of it ({hint})")
-
-
-class BrainTumourLabels(BaseModel):
-    """The label values of a BraTS-like data set, found by name because values differ."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    edema: int
-    non_enhancing: int
-    enhancing: int
-
-
-def brain_tumour_labels(labels: dict[int, str]) -> BrainTumourLabels | None:
-    """Finds edema, non-enhancing and enhancing tumour among label names, else None."""
-    found: dict[str, int] = {}
-    for value, name in labels.items():
-        key = _plain(name)
-        if "edema" in key or "oedema" in key:
-            found["edema"] = value
-        elif "nonenhancing" in key or "necro" in key:
-            found["non_enhancing"] = value
-        elif "enhancing" in key:
-            found["enhancing"] = value
-    return BrainTumourLabels(**found) if len(found) == 3 else None
 
 
 def load_dataset(data_path: str | Path) -> Dataset:
@@ -106,7 +45,7 @@ def load_dataset(data_path: str | Path) -> Dataset:
     _refuse_duplicates(cases, file)
     return Dataset(
         root=root,
-        name=str(_get(content, "name") or root.name),
+        name=str(_value_of(content, "name") or root.name),
         channels=_channels(content, file),
         labels=_labels(content, file),
         cases=cases,
@@ -114,35 +53,8 @@ def load_dataset(data_path: str | Path) -> Dataset:
     )
 
 
-def pick_channels(dataset: Dataset, names: Sequence[str] | None) -> tuple[int, ...]:
-    """Returns the indices of the named channels, in the order given.
-
-    Without names: every channel, except for a BraTS-like data set, where it is FLAIR alone
-    if there is one: the whole tumour is seen there, and one channel of four is a quarter
-    of the memory and input.
-
-    Raises:
-        UsageError: a name is not a modality of dataset.json, or is given twice.
-    """
-    if names is None:
-        flair = [i for i, name in enumerate(dataset.channels) if _plain(name) == "flair"]
-        if flair and brain_tumour_labels(dataset.labels):
-            return (flair[0],)
-        return tuple(range(len(dataset.channels)))
-    index = {_plain(name): i for i, name in enumerate(dataset.channels)}
-    picked = []
-    for name in names:
-        if _plain(name) not in index:
-            known = ", ".join(dataset.channels)
-            raise UsageError("--channels", f"no modality {name!r}", f"choose from {known}")
-        picked.append(index[_plain(name)])
-    if not picked or len(set(picked)) != len(picked):
-        raise UsageError("--channels", f"{','.join(names)!r}", "name each channel once")
-    return tuple(picked)
-
-
 def case_id(file: str | Path) -> str:
-    """File name without folder and without .nii or .nii.gz."""
+    """The id of a file's case: its name without folder and without .nii or .nii.gz."""
     name = PurePosixPath(str(file).strip().replace("\\", "/")).name
     for suffix in SUFFIXES:
         if name.lower().endswith(suffix):
@@ -154,7 +66,7 @@ def _read_json(file: Path) -> dict[str, object]:
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise DataError(str(file), "no such file", _where_else(file)) from None
+        raise DataError(str(file), "no such file", _path_hint(file)) from None
     except NotADirectoryError:
         remedy = "give the folder that holds dataset.json"
         raise DataError(str(file.parent), "is not a folder", remedy) from None
@@ -171,15 +83,15 @@ def _read_json(file: Path) -> dict[str, object]:
     return content
 
 
-def _where_else(file: Path) -> str:
-    """Looks one folder deeper: giving the parent of a task is the usual slip."""
+def _path_hint(file: Path) -> str:
+    """What to give instead: the parent of a task, given by mistake, holds it one folder deeper."""
     deeper = sorted(file.parent.glob("*/dataset.json")) if file.parent.is_dir() else []
     if deeper:
         return f"give --data_path {deeper[0].parent}"
     return "give the folder that holds dataset.json as --data_path"
 
 
-def _get(content: dict[str, object], key: str) -> object | None:
+def _value_of(content: dict[str, object], key: str) -> object | None:
     """The value of `key`, of its nnU-Net name, or of its only near misspelling."""
     synonyms = {"modality": ("channel_names", "modalities")}.get(key, ())
     for name in (key, *synonyms):
@@ -195,7 +107,7 @@ def _get(content: dict[str, object], key: str) -> object | None:
 
 def _entries(content: dict[str, object], key: str, file: Path) -> list[tuple[int, object]]:
     """The list under `key` with its indices, without the `._*` files of a Mac."""
-    value = _get(content, key)
+    value = _value_of(content, key)
     if value is None:
         return []
     if not isinstance(value, list):
@@ -209,9 +121,9 @@ def _is_mac_file(entry: object) -> bool:
 
 
 def _case(root: Path, entry: object, where: str) -> Case:
-    image, label = (entry, None) if isinstance(entry, str) else (None, None)
+    image, label = entry, None
     if isinstance(entry, dict):
-        image, label = _get(entry, "image"), _get(entry, "label")
+        image, label = _value_of(entry, "image"), _value_of(entry, "label")
     if not isinstance(image, str) or not image.strip():
         remedy = 'write it as {"image": "./imagesTr/X.nii.gz", "label": "./labelsTr/X.nii.gz"}'
         raise DataError(where, "no image path", remedy)
@@ -232,10 +144,10 @@ def _resolve(root: Path, listed: str) -> Path:
     """
     plain = listed.strip().replace("\\", "/")
     base = root / plain.lstrip("/")
-    tries = [base, *_other_suffix(base)]
+    candidates = [base, *_other_suffix(base)]
     if plain.startswith("/"):
-        tries += [Path(plain), *_other_suffix(Path(plain))]
-    return next((path for path in tries if path.is_file()), Path(str(base)))
+        candidates += [Path(plain), *_other_suffix(Path(plain))]
+    return next((path for path in candidates if path.is_file()), Path(str(base)))
 
 
 def _other_suffix(path: Path) -> list[Path]:
@@ -257,7 +169,7 @@ def _cases_on_disk(root: Path) -> tuple[Case, ...]:
 
 
 def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
-    value = _get(content, "modality")
+    value = _value_of(content, "modality")
     where = f"{file}: modality"
     remedy = 'write it as {"0": "FLAIR", "1": "T1w"}'
     if not isinstance(value, dict) or not value:
@@ -275,7 +187,7 @@ def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
 
 
 def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
-    value = _get(content, "labels")
+    value = _value_of(content, "labels")
     where = f"{file}: labels"
     remedy = 'write it as {"0": "background", "1": "tumour"}'
     if not isinstance(value, dict):
@@ -296,7 +208,7 @@ def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
 
 def _require_distinct(names: Collection[str], where: str, what: str) -> None:
     """Names are how flags and trained models tell channels and labels apart."""
-    if len({_plain(name) for name in names}) != len(names):
+    if len({plain_name(name) for name in names}) != len(names):
         found = f"names {', '.join(map(repr, names))}"
         raise DataError(where, found, f"give every {what} a name of its own")
 
@@ -308,8 +220,3 @@ def _refuse_duplicates(cases: tuple[Case, ...], file: Path) -> None:
             remedy = "list every case once; file names tell cases apart"
             raise DataError(f"{file}: training", f"case {case.id} twice", remedy)
         seen.add(case.id)
-
-
-def _plain(name: str) -> str:
-    """A name's letters and digits in lower case: T1-Gd, t1gd and T1_Gd are the same."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())

@@ -13,17 +13,19 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.msd import Case, Dataset
+from unet.data.case_facts import CaseFacts
+from unet.data.case_measurement import facts_of_case
+from unet.data.dataset import Case, Dataset
 from unet.data.volume import read_image, read_label
-from unet.planning.fingerprint import CaseFacts, facts_of_case
-from unet.system.atomic_file import write_text
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.json_file import write_model
+from unet.system.run_folder import make_folder
 
 QUARANTINE_FILE = "quarantine.json"
 
 
 class Quarantined(BaseModel):
-    """A case to leave out. `sha256` is of the file as found, None where there is none."""
+    """A case to leave out. `sha256` is of the file as found, None if it is missing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -162,12 +164,8 @@ def save_quarantine(preflight: Preflight, folder: Path) -> None:
     Raises:
         DiskError: `folder` cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = preflight.model_dump_json(indent=1, exclude={"facts"})
-        write_text(folder / QUARANTINE_FILE, text + "\n")
-    except OSError as error:
-        raise DiskError.from_os(folder / QUARANTINE_FILE, error) from error
+    make_folder(folder)
+    write_model(folder / QUARANTINE_FILE, preflight, exclude={"facts"})
 
 
 def _notices(dataset: Dataset, facts: CaseFacts) -> list[Notice]:

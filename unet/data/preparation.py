@@ -6,93 +6,22 @@ that a prediction returns to the case's own grid exactly.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from unet.data import geometry
+from unet.data.axes import Shape, Spacing
 from unet.data.body import body_of
+from unet.data.recipe import SPACING_TOLERANCE, Normalisation, Recipe, Record
+from unet.data.resampling import resample, resample_labels, resampled_shape
 
-VERSION = 2  # raise it with any change of the result: it is part of the cache's key
-SPACING_TOLERANCE = 0.01  # relative; closer grids are the same grid
 MAX_SAMPLES = 2_000_000  # voxels for percentiles; more changes nothing within float16
-
-
-class CtStats(BaseModel):
-    """Of the labelled voxels of all training cases: percentiles 0.5 and 99.5, mean, sd (HU)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    low: float
-    high: float
-    mean: float
-    sd: float
-
-
-class Recipe(BaseModel):
-    """How every case of a run is prepared; the same for training and inference.
-
-    `channels` index the file's modalities. `spacing` is the target in mm along the RAS axes,
-    None to leave every case on its grid. `zscore` normalises each channel by its own body,
-    `ct` by the data set's `ct_stats` (one per channel), since Hounsfield units are absolute.
-    `clip` are percentiles within the body: saturated voxels (32767) and bright vessels would
-    stretch the scale. `shrink` coarsens the own grid of a case of unknown spacing, by axis.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    channels: tuple[int, ...] = (0,)
-    spacing: geometry.Spacing | None = None
-    scheme: Literal["zscore", "ct"] = "zscore"
-    clip: tuple[float, float] = (0.5, 99.5)
-    ct_stats: tuple[CtStats, ...] | None = None
-    shrink: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    version: int = VERSION
-
-
-class Normalisation(BaseModel):
-    """What was done to one channel: clip to low and high, minus mean, by sd."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    low: float
-    high: float
-    mean: float
-    sd: float
-
-
-class Record(BaseModel):
-    """How one case was prepared: all that `restore` needs. Shapes in voxels, spacing in mm.
-
-    `bbox` and the shapes after `source_shape` are in RAS order. `spacing` is that of the
-    prepared array, None where the source's is unknown.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    case: str
-    source_shape: geometry.Shape
-    affine: tuple[tuple[float, ...], ...]
-    orientation: geometry.Orientation
-    bbox: geometry.Box
-    spacing_source: geometry.Spacing | None
-    shape_cropped: geometry.Shape
-    shape: geometry.Shape
-    spacing: geometry.Spacing | None
-    normalisation: tuple[Normalisation, ...]
-
-    @property
-    def affine_array(self) -> NDArray[np.float64]:
-        """The source's affine [4, 4]."""
-        return np.array(self.affine, dtype=np.float64)
 
 
 def prepare_image(
     array: NDArray[np.float32],
     affine: NDArray[np.float64],
-    spacing: geometry.Spacing | None,
+    spacing: Spacing | None,
     recipe: Recipe,
     case: str = "",
 ) -> tuple[NDArray[np.float16], Record]:
@@ -101,7 +30,7 @@ def prepare_image(
     Args:
         array: [X, Y, Z] or [X, Y, Z, C], the recipe's channels only, as stored.
         affine: [4, 4].
-        spacing: mm along the RAS axes, None where unknown: then nothing is resampled.
+        spacing: mm along the RAS axes; None if unknown, then nothing is resampled.
         recipe: what to do.
         case: id for the record.
 
@@ -121,14 +50,14 @@ def prepare_image(
     normalisations = []
     for channel in range(cropped.shape[3]):
         volume = np.array(cropped[..., channel], dtype=np.float32, order="C")
-        how = _normalisation(volume, body, recipe, channel)
-        np.clip(volume, how.low, how.high, out=volume)
-        volume -= np.float32(how.mean)
-        volume /= np.float32(how.sd)
+        normalisation = _normalisation(volume, body, recipe, channel)
+        np.clip(volume, normalisation.low, normalisation.high, out=volume)
+        volume -= np.float32(normalisation.mean)
+        volume /= np.float32(normalisation.sd)
         if body is not None and recipe.scheme == "zscore":
             volume[~body] = 0.0
-        result[..., channel] = geometry.resample(volume, target)
-        normalisations.append(how)
+        result[..., channel] = resample(volume, target)
+        normalisations.append(normalisation)
     resampled = target != shape
     record = Record(
         case=case,
@@ -148,7 +77,7 @@ def prepare_image(
 def prepare_label(label: NDArray[np.uint8], record: Record) -> NDArray[np.uint8]:
     """Brings label values [X, Y, Z] to the prepared image's grid: uint8 [D, H, W]."""
     cropped = geometry.crop(geometry.to_ras(label, record.orientation), record.bbox)
-    return np.ascontiguousarray(geometry.resample_labels(cropped, record.shape))
+    return np.ascontiguousarray(resample_labels(cropped, record.shape))
 
 
 def restore(array: NDArray[np.float32], record: Record) -> NDArray[np.float32]:
@@ -157,24 +86,22 @@ def restore(array: NDArray[np.float32], record: Record) -> NDArray[np.float32]:
     Linear where the case was resampled, exact where not. Outside the cropped box every
     channel is 0, which `Target.decode` reads as background.
     """
-    shape = geometry.ras_shape(record.source_shape, record.orientation)
+    shape = geometry.in_ras_order(record.source_shape, record.orientation)
     result = np.zeros((*shape, array.shape[3]), dtype=np.float32)
     inside = geometry.crop(result, record.bbox)
     for channel in range(array.shape[3]):
         volume = np.asarray(array[..., channel], dtype=np.float32)
-        inside[..., channel] = geometry.resample(volume, record.shape_cropped)
+        inside[..., channel] = resample(volume, record.shape_cropped)
     return np.ascontiguousarray(geometry.from_ras(result, record.orientation))
 
 
-def _target_shape(
-    shape: geometry.Shape, source: geometry.Spacing | None, recipe: Recipe
-) -> geometry.Shape:
+def _target_shape(shape: Shape, source: Spacing | None, recipe: Recipe) -> Shape:
     target = recipe.spacing
     if source is None:
-        return geometry.resampled_shape(shape, (1.0, 1.0, 1.0), recipe.shrink)
+        return resampled_shape(shape, (1.0, 1.0, 1.0), recipe.shrink)
     if target is None or np.allclose(source, target, rtol=SPACING_TOLERANCE):
         return shape
-    return geometry.resampled_shape(shape, source, target)
+    return resampled_shape(shape, source, target)
 
 
 def _normalisation(

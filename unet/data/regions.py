@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.msd import Dataset, brain_tumour_labels
+from unet.data.brain_tumour import brain_tumour_labels
+from unet.data.dataset import Dataset
 from unet.system.errors import UsageError
 
 THRESHOLD = 0.5  # of a sigmoid; the score's optimum for Dice needs no other by default
@@ -31,7 +32,11 @@ class Region(BaseModel):
 
 
 class Target(BaseModel):
-    """The regions to segment and how the network's outputs encode them."""
+    """What the network's outputs should be: the regions to segment and how they are encoded.
+
+    `exclusive` regions share a softmax with the background; others may overlap and have a
+    sigmoid each.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,7 +84,8 @@ class Target(BaseModel):
         if not self.exclusive:
             return probabilities > THRESHOLD
         winner = probabilities.argmax(axis=-1)
-        return winner[..., None] == np.arange(1, self.outputs)
+        masks: NDArray[np.bool_] = winner[..., None] == np.arange(1, self.outputs)
+        return masks
 
     def label_map(self, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Masks [D, H, W, R] → one volume to save, uint8 [D, H, W].
@@ -94,8 +100,9 @@ class Target(BaseModel):
         order = sorted(range(len(self.regions)), key=lambda i: -len(self.regions[i].labels))
         for position, index in enumerate(order):
             smaller = {v for later in order[position + 1 :] for v in self.regions[later].labels}
-            own = [v for v in self.regions[index].labels if v not in smaller]
-            result[masks[..., index]] = (own or self.regions[index].labels)[0]
+            labels = self.regions[index].labels
+            distinct = [value for value in labels if value not in smaller]
+            result[masks[..., index]] = (distinct or labels)[0]
         return result
 
 

@@ -7,16 +7,19 @@ so that figures compare; `random` sets a fraction aside; `kfold` lets every case
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from unet.data.msd import Dataset
+from unet.data.dataset import Dataset
 from unet.system.atomic_file import write_text
 from unet.system.errors import DataError, DiskError, UsageError
+from unet.system.json_file import read_model, write_model
 
 Scheme = Literal["random", "course", "kfold"]
 
@@ -113,9 +116,9 @@ def save_split(split: Split, dataset: Dataset, folder: Path) -> None:
             for case in (dataset.case(case_id) for case_id in ids):
                 writer.writerow([case.id, str(case.image), str(case.label or "")])
             write_text(folder / f"{name}.csv", table.getvalue())
-        write_text(folder / "split.json", split.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise DiskError.from_os(folder, error) from error
+    write_model(folder / "split.json", split)
 
 
 def load_split(file: Path) -> Split:
@@ -124,15 +127,11 @@ def load_split(file: Path) -> Split:
     Raises:
         DataError: it is missing or not a split.
     """
-    try:
-        return Split.model_validate_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
+    split = read_model(file, Split, remedy="restore the file")
+    if split is None:
         remedy = "train first, or give the run folder that holds it"
-        raise DataError(str(file), error.strerror or str(error), remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "content"
-        raise DataError(f"{file}: {field}", first["msg"], "restore the file") from None
+        raise DataError(str(file), os.strerror(errno.ENOENT), remedy)
+    return split
 
 
 def _fold(order: list[str], fold: int, folds: int) -> tuple[list[str], list[str], list[str]]:

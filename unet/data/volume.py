@@ -17,19 +17,21 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel import imageglobals
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from unet.data import geometry
+from unet.data.axes import Shape, Spacing
 from unet.system.errors import DataError
 
 # nibabel logs what it tolerates in a header, case by case, on stderr; what matters of it is
 # an error of ours below.
 imageglobals.logger.setLevel(logging.CRITICAL)
 
-AGAIN = "copy or download the file again"
+COPY_AGAIN = "copy or download the file again"
 # What nibabel raises for a file that is not NIfTI or has a damaged header.
 NOT_NIFTI = (ImageFileError, HeaderDataError, WrapStructError, ValueError, OSError, KeyError)
 SPATIAL_UNITS = {1: "meter", 2: "mm", 3: "micron"}  # the lowest 3 bits of xyzt_units
@@ -44,16 +46,21 @@ class Volume:
     Attributes:
         array: float32 [X, Y, Z, C].
         affine: float64 [4, 4], voxel indices to mm.
-        spacing: mm along the RAS axes, or None where the header does not tell it.
+        spacing: mm along the RAS axes, or None if the header does not tell it.
     """
 
     array: NDArray[np.float32]
     affine: NDArray[np.float64]
-    spacing: geometry.Spacing | None
+    spacing: Spacing | None
 
 
 def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -> Volume:
-    """Reads an image of `channels` modalities, only the `picked` ones if given.
+    """Reads an image.
+
+    Args:
+        path: of the image.
+        channels: that the file must hold.
+        picked: indices of the channels to return, None for all.
 
     Raises:
         DataError: the file is missing, damaged, not NIfTI, of other dimensions than the
@@ -63,16 +70,16 @@ def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -
     shape = tuple(s for s in image.shape)
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    spatial, found = _split_shape(path, shape)
-    if found != channels:
-        count = f"{found} channel{'s' if found > 1 else ''} (shape {_times(image.shape)})"
+    spatial, stored = _split_shape(path, shape)
+    if stored != channels:
+        count = f"{stored} channel{'s' if stored > 1 else ''} (shape {_times(image.shape)})"
         remedy = f"dataset.json's modality lists {channels}: correct it or the file"
         raise DataError(str(path), count, remedy)
     proxy = image.dataobj
-    pick = list(range(channels)) if picked is None else list(picked)
-    array = np.empty((*spatial, len(pick)), dtype=np.float32)
+    used = list(range(channels)) if picked is None else list(picked)
+    array = np.empty((*spatial, len(used)), dtype=np.float32)
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is refused below
-        for index, channel in enumerate(pick):
+        for index, channel in enumerate(used):
             part = proxy[..., channel] if len(shape) == 4 else proxy[...].reshape(spatial)
             array[..., index] = part.reshape(spatial)
     _require_finite(path, array)
@@ -119,15 +126,15 @@ def _open(path: Path) -> nib.Nifti1Image:
     except OSError as error:
         raise DataError(str(path), error.strerror or str(error), "make it readable") from None
     if not content:
-        raise DataError(str(path), "an empty file", AGAIN)
+        raise DataError(str(path), "an empty file", COPY_AGAIN)
     # By content, not by name: a plain .nii named .nii.gz is common and harmless.
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
         except EOFError:
-            raise DataError(str(path), "truncated gzip", AGAIN) from None
+            raise DataError(str(path), "truncated gzip", COPY_AGAIN) from None
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(str(path), f"damaged gzip ({error})", AGAIN) from None
+            raise DataError(str(path), f"damaged gzip ({error})", COPY_AGAIN) from None
     return _parse(path, content)
 
 
@@ -141,19 +148,21 @@ def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
         with np.errstate(all="ignore"):  # of a NaN in the header; `_affine` looks for it
             image = (nib.Nifti2Image if nifti2 else nib.Nifti1Image).from_bytes(content)
             dtype = image.get_data_dtype()
-        needed = image.dataobj.offset + math.prod(image.shape) * dtype.itemsize
+        proxy = image.dataobj
+        assert isinstance(proxy, ArrayProxy), "bytes are mapped, not copied"
+        needed = proxy.offset + math.prod(image.shape) * dtype.itemsize
     except NOT_NIFTI as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(str(path), f"not a NIfTI file ({reason})", AGAIN) from None
+        raise DataError(str(path), f"not a NIfTI file ({reason})", COPY_AGAIN) from None
     if dtype.fields is not None or dtype.kind not in "iuf":
         raise DataError(str(path), f"voxels of type {dtype}", "store one number a voxel")
     if len(content) < needed:
         found = f"truncated: {len(content)} of {needed} bytes"
-        raise DataError(str(path), found, AGAIN)
+        raise DataError(str(path), found, COPY_AGAIN)
     return image
 
 
-def _split_shape(path: Path, shape: tuple[int, ...]) -> tuple[geometry.Shape, int]:
+def _split_shape(path: Path, shape: tuple[int, ...]) -> tuple[Shape, int]:
     """(X, Y, Z) and the number of channels."""
     if len(shape) not in (3, 4) or min(shape) < 1:
         remedy = "store a volume as XxYxZ, several channels as XxYxZxC"
@@ -201,7 +210,7 @@ def _require_same_place(path: Path, affine: NDArray[np.float64], image: Volume) 
 def _rounded(path: Path, values: NDArray[np.floating]) -> NDArray[np.floating]:
     if not np.isfinite(values).all():
         raise DataError(str(path), "NaN or infinite label values", "repair the label")
-    nearest = np.rint(values)
+    nearest: NDArray[np.floating] = np.rint(values)
     off = float(np.abs(values - nearest).max(initial=0.0))
     if off > LABEL_TOLERANCE:
         worst = values.ravel()[np.abs(values - nearest).argmax()]

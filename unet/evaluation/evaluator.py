@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import nibabel as nib
 import numpy as np
 
 from unet.data import geometry
-from unet.data.msd import Case, Dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
 from unet.data.volume import Volume, read_image, read_label
-from unet.evaluation.folder import CaseResult, Folder, Settings, select_cases
-from unet.evaluation.metrics import score_region
+from unet.evaluation.folder import CaseResult, Folder, Settings
+from unet.evaluation.metrics import RegionScore, score_region
 from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
+from unet.evaluation.select_cases import select_cases
 from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
 from unet.inference.predictor import Predictor
-from unet.network.saved_model import Bundle
-from unet.report.overlay import draw_overlay
+from unet.network.saved_model import SavedModel
 from unet.system.errors import DataError, UnetError, UsageError
 
 TOLERANCES = (1.0, 2.0)
@@ -27,6 +29,24 @@ TOLERANCES = (1.0, 2.0)
 
 OnCase = Callable[[CaseResult, int, int], None]
 """Called with a case's result, cases done and cases in all."""
+
+
+class Draw(Protocol):
+    """Draws a case's picture; `unet.report.overlay.draw_overlay` is one."""
+
+    def __call__(
+        self,
+        path: Path,
+        volume: Volume,
+        prediction: np.ndarray,
+        truth: np.ndarray,
+        words: Sequence[str],
+        *,
+        several_labels: bool,
+        sides_known: bool,
+    ) -> None:
+        """Writes the picture of label values uint8 [X, Y, Z] over the volume to `path`."""
+        ...
 
 
 class Evaluator:
@@ -37,7 +57,7 @@ class Evaluator:
         predictor: of the model.
         settings: what to evaluate.
         folder: where results go.
-        overlays: whether to draw a picture of each case.
+        draw: draws the picture of each case; no pictures without it.
     """
 
     def __init__(
@@ -47,12 +67,12 @@ class Evaluator:
         settings: Settings,
         folder: Folder,
         *,
-        overlays: bool = True,
+        draw: Draw | None = None,
     ) -> None:
         self.dataset, self.predictor = dataset, predictor
         self.settings, self.folder = settings, folder
-        self.overlays = overlays
-        self.target = target_for(predictor.bundle, dataset)
+        self.draw = draw
+        self.target = target_for(predictor.saved, dataset)
 
     def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
         """Evaluates every `shards`-th case; what is there already is kept.
@@ -67,7 +87,7 @@ class Evaluator:
         failed: list[DataError] = []
         for done, chosen in enumerate(share, 1):
             result = self.folder.result(chosen.id, self.settings.digest)
-            undrawn = self.overlays and not self.folder.overlay(chosen.id).is_file()
+            undrawn = self.draw is not None and not self.folder.overlay(chosen.id).is_file()
             if result is None or undrawn:
                 try:
                     result = self.evaluate(self.dataset.case(chosen.id))
@@ -90,49 +110,60 @@ class Evaluator:
         """
         began = time.monotonic()
         volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
+        if case.label is None:
+            raise DataError(case.id, "has no label", "use `unet predict` for images without label")
         label = read_label(case.label, volume, tuple(self.dataset.labels))
         truth = self.target.region_masks(label)
-        probabilities = self.predictor.probabilities(volume, case.id)
-        raw = self.target.decode(probabilities)
-        del probabilities
+        raw = self.target.decode(self.predictor.probabilities(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
         spacing = file_spacing(volume)
-        scores, candidates = [], {}
-        for index, region in enumerate(self.target.names):
-            pair = prediction[..., index], truth[..., index]
-            tolerances = self.settings.tolerances
-            scores.append(score_region(region, *pair, spacing=spacing, tolerances=tolerances))
-            candidates[region] = candidate_dice(raw[..., index], truth[..., index])
         result = CaseResult(
             case=case.id,
             settings=self.settings.digest,
             shape=label.shape,
             spacing=spacing,
-            regions=tuple(scores),
-            candidates=candidates,
+            regions=self._scores(prediction, truth, spacing),
+            candidates={
+                region: candidate_dice(raw[..., index], truth[..., index])
+                for index, region in enumerate(self.target.names)
+            },
             seconds=round(time.monotonic() - began, 3),
             backend=self.predictor.ran,
         )
-        maps = self.target.label_map(prediction), self.target.label_map(truth)
+        label_maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)
-        save_case(self.folder.predictions, case.id, volume, header, *maps)
-        if self.overlays:
-            words = (case.id, self.predictor.bundle.channel_names[0], f"Dice {result.dice:.3f}")
-            draw_overlay(
+        save_case(self.folder.predictions, case.id, volume, header, *label_maps)
+        if self.draw:
+            self.draw(
                 self.folder.overlay(case.id),
                 volume,
-                *maps,
-                words,
-                several=len(scores) > 1,
+                *label_maps,
+                (case.id, self.predictor.saved.channel_names[0], f"Dice {result.dice:.3f}"),
+                several_labels=len(result.regions) > 1,
                 sides_known=knows_sides(header),
             )
         # Last: it says that all of the case is there.
         self.folder.write(self.folder.cases / f"{case.id}.json", result)
         return result
 
+    def _scores(
+        self, prediction: np.ndarray, truth: np.ndarray, spacing: tuple[float, float, float] | None
+    ) -> tuple[RegionScore, ...]:
+        """Scores each region, bool [X, Y, Z, R] both."""
+        return tuple(
+            score_region(
+                region,
+                prediction[..., index],
+                truth[..., index],
+                spacing=spacing,
+                tolerances=self.settings.tolerances,
+            )
+            for index, region in enumerate(self.target.names)
+        )
+
 
 def make_settings(
-    bundle: Bundle, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
+    saved: SavedModel, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
 ) -> Settings:
     """Settles what is evaluated; the same for every shard.
 
@@ -140,14 +171,14 @@ def make_settings(
         UsageError, DataError: as `select_cases`, or the model is of another task.
     """
     return Settings(
-        model=str(bundle.path.resolve()),
-        model_sha256=model_digest(bundle.path),
-        trained_on=bundle.dataset_name,
+        model=str(saved.path.resolve()),
+        model_sha256=model_digest(saved.path),
+        trained_on=saved.dataset_name,
         dataset=dataset.name,
         selection=wanted,
-        cases=select_cases(dataset, bundle.split, wanted),
-        regions=target_for(bundle, dataset).names,
-        channels=bundle.channel_names,
+        cases=select_cases(dataset, saved.split, wanted),
+        regions=target_for(saved, dataset).names,
+        channels=saved.channel_names,
         window_overlap=predictor.overlap,
         mirror=bool(predictor.mirror_axes),
         postprocess=postprocess,
@@ -155,36 +186,36 @@ def make_settings(
     )
 
 
-def channels_for(bundle: Bundle, dataset: Dataset) -> tuple[int, ...]:
+def channels_for(saved: SavedModel, dataset: Dataset) -> tuple[int, ...]:
     """Where the data set's files hold the model's channels, found by name.
 
     Raises:
         DataError: the data set lacks one: the model is of another task.
     """
     try:
-        return pick_channels(dataset, bundle.channel_names)
+        return pick_channels(dataset, saved.channel_names)
     except UsageError as error:
-        raise _other_task(bundle, dataset, error) from None
+        raise _other_task(saved, dataset, error) from None
 
 
-def target_for(bundle: Bundle, dataset: Dataset) -> Target:
+def target_for(saved: SavedModel, dataset: Dataset) -> Target:
     """The model's regions in the data set's own label values, found by name.
 
     Raises:
         DataError: the data set has no such region: the model is of another task.
     """
-    names = bundle.target.names
+    names = saved.target.names
     try:
-        if not bundle.target.exclusive:
+        if not saved.target.exclusive:
             return make_target(dataset, region=",".join(names))
-        found = [make_target(dataset, region=name).regions[0] for name in names]
-        return make_target(dataset, labels=tuple(region.labels[0] for region in found))
+        regions = [make_target(dataset, region=name).regions[0] for name in names]
+        return make_target(dataset, labels=tuple(region.labels[0] for region in regions))
     except UsageError as error:
-        raise _other_task(bundle, dataset, error) from None
+        raise _other_task(saved, dataset, error) from None
 
 
-def _other_task(bundle: Bundle, dataset: Dataset, error: UnetError) -> DataError:
-    found = f"{error.found}: the model was trained on {bundle.dataset_name}"
+def _other_task(saved: SavedModel, dataset: Dataset, error: UnetError) -> DataError:
+    found = f"{error.found}: the model was trained on {saved.dataset_name}"
     return DataError(f"{dataset.root}/dataset.json", found, "give data of the model's own task")
 
 

@@ -1,23 +1,25 @@
-"""How well one predicted mask agrees with the truth, on the case's own grid.
-
-Empty masks are where published tools disagree, so the rules are written here
-once and printed in every report (`EDGE_RULES`).
-"""
+"""How well one predicted mask agrees with the truth, on the case's own grid."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy import ndimage
 
+from unet.evaluation.empty_masks import (
+    DICE_BOTH_EMPTY,
+    EMPTY_RULES,
+    Empty,
+    hd95_of_empty,
+    nsd_of_empty,
+    which_is_empty,
+)
 from unet.evaluation.surface import surface_distances
 
-EDGE_RULES = (
-    "Both masks empty: Dice 1, HD95 0, NSD 1; such cases are counted apart.",
-    "One mask empty: Dice 0, NSD 0, HD95 the diagonal of the whole image.",
+SCORING_RULES = (
+    *EMPTY_RULES,
     "HD95 and NSD are over surface area; distances are in mm where the voxel spacing is known, "
     "else in voxels.",
     "Dice is over the whole volume; the course's Dice counts the centre 144 x 144 x 144 voxels "
@@ -25,11 +27,10 @@ EDGE_RULES = (
     "A lesion is a group of voxels that touch by face, edge or corner; it is found if the other "
     "mask shares at least one voxel with it.",
 )
+"""How cases are scored, a sentence each; printed in every report."""
 
 COURSE_CROP = 144
 """Edge in voxels of the centre crop in which the course scores."""
-
-Empty = Literal["none", "both", "truth", "prediction"]
 
 
 class Lesions(BaseModel):
@@ -77,7 +78,7 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
         raise ValueError(f"masks of shapes {prediction.shape} and {truth.shape}")
     prediction, truth = prediction.astype(bool, copy=False), truth.astype(bool, copy=False)
     total = np.count_nonzero(prediction) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(prediction & truth) / total if total else 1.0
+    return 2 * np.count_nonzero(prediction & truth) / total if total else DICE_BOTH_EMPTY
 
 
 def centre_crop(volume: np.ndarray, edge: int = COURSE_CROP) -> np.ndarray:
@@ -117,17 +118,15 @@ def score_region(
             voxels, and so are volumes (else ml).
         tolerances: of the NSD, in the unit of the distances.
     """
-    filled = np.count_nonzero(truth), np.count_nonzero(prediction)
-    empty: Empty = ("both", "truth", "prediction", "none")[bool(filled[0]) * 2 + bool(filled[1])]
+    empty = which_is_empty(prediction, truth)
     unit = spacing or (1.0, 1.0, 1.0)
     if empty == "none":
         distances = surface_distances(prediction, truth, unit)
         hd95 = distances.hausdorff(95)
         nsd = {f"{t:g}": distances.surface_dice(t) for t in tolerances}
     else:
-        agreed = empty == "both"
-        hd95 = 0.0 if agreed else math.dist((0, 0, 0), np.multiply(truth.shape, unit))
-        nsd = {f"{t:g}": float(agreed) for t in tolerances}
+        hd95 = hd95_of_empty(empty, truth.shape, unit)
+        nsd = {f"{t:g}": nsd_of_empty(empty) for t in tolerances}
     volume = math.prod(spacing) / 1000 if spacing else 1.0
     return RegionScore(
         region=region,
@@ -135,8 +134,8 @@ def score_region(
         dice_course_crop=dice(centre_crop(prediction), centre_crop(truth)),
         hd95=hd95,
         nsd=nsd,
-        volume_truth=filled[0] * volume,
-        volume_predicted=filled[1] * volume,
+        volume_truth=np.count_nonzero(truth) * volume,
+        volume_predicted=np.count_nonzero(prediction) * volume,
         lesions=count_lesions(prediction, truth),
         empty=empty,
     )

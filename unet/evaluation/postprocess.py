@@ -85,7 +85,7 @@ def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
     """The rule of each region with the highest mean Dice over the cases.
 
     Pieces are removed only if the gain is no chance: at least `LEAST_GAIN`, and the interval
-    of the cases' gains above 0, over at least `LEAST_CASES`.
+    of the cases' gains (percentile bootstrap) above 0, over at least `LEAST_CASES`.
 
     Args:
         cases: for each case, region → rule → Dice (`candidate_dice`).
@@ -100,9 +100,11 @@ def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
 
 def _best(cases: Sequence[Mapping[str, float]]) -> str:
     best = max(CANDIDATES, key=lambda rule: np.mean([case[rule] for case in cases]))
-    gain = bootstrap_mean([case[best] - case[KEEP_ALL] for case in cases])
-    sure = gain is not None and gain.low is not None and gain.low > 0
-    return best if sure and gain.mean >= LEAST_GAIN and len(cases) >= LEAST_CASES else KEEP_ALL
+    # Few gains above many zeros: there BCa's lower end leaves 0 sooner than the percentile's.
+    gain = bootstrap_mean([case[best] - case[KEEP_ALL] for case in cases], method="percentile")
+    if gain is None or gain.low is None or len(cases) < LEAST_CASES:
+        return KEEP_ALL
+    return best if gain.low > 0 and gain.mean >= LEAST_GAIN else KEEP_ALL
 
 
 def model_digest(model_file: Path) -> str:
@@ -151,9 +153,9 @@ def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _kept(sizes: np.ndarray, rule: str) -> np.ndarray:
     """Whether each component is kept: bool [labels]."""
-    kept = sizes > 0
+    kept: np.ndarray = sizes > 0
     if rule == LARGEST and kept.any():
-        return np.arange(len(sizes)) == sizes.argmax()
-    if rule in CANDIDATES[2:]:
-        return kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
+        kept = np.arange(len(sizes)) == sizes.argmax()
+    elif rule in CANDIDATES[2:]:
+        kept = kept & (sizes >= MIN_VOXELS[CANDIDATES.index(rule) - 2])
     return kept

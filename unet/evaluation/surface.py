@@ -28,6 +28,9 @@ _FACES = (  # corners in order round each face
     (1, 3, 7, 5),
 )
 
+Edge = tuple[int, int]
+"""Two corners of a neighbourhood."""
+
 SLACK = 1e-4
 """Relative; a float32 affine says 1.0000001 mm and means 1."""
 
@@ -79,11 +82,11 @@ def surface_distances(
         codes = _neighbourhood_codes(mask)
         sides.append((codes, (codes != 0) & (codes != 255)))
     areas = element_areas(spacing)
-    found = []
+    parts: list[np.ndarray] = []
     for (codes, border), (_, other) in (sides, sides[::-1]):
         distance = ndimage.distance_transform_edt(~other, sampling=spacing)
-        found += [distance[border], areas[codes[border]]]
-    return SurfaceDistances(*found)
+        parts += [distance[border], areas[codes[border]]]
+    return SurfaceDistances(*parts)
 
 
 @lru_cache(maxsize=64)
@@ -108,9 +111,9 @@ def _normals(code: int) -> list[np.ndarray]:
     return normals
 
 
-def _loops(code: int) -> list[list[tuple[int, int]]]:
+def _loops(code: int) -> list[list[Edge]]:
     """Closed polygons over the crossing edges (pairs of corners) of a code."""
-    next_to: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    next_to: dict[Edge, list[Edge]] = {}
     for face in _FACES:
         for a, b in _segments(code, face):
             next_to.setdefault(a, []).append(b)
@@ -127,15 +130,19 @@ def _loops(code: int) -> list[list[tuple[int, int]]]:
     return loops
 
 
-def _segments(code: int, face: tuple[int, ...]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def _segments(code: int, face: tuple[int, ...]) -> list[tuple[Edge, Edge]]:
     """Lines across one face of the neighbourhood, each between two crossing edges."""
     inside = [bool(code >> corner & 1) for corner in face]
     crossing = [i for i in range(4) if inside[i] != inside[(i + 1) % 4]]
-    edges = {i: tuple(sorted((face[i], face[(i + 1) % 4]))) for i in crossing}
+    edges = {i: _edge(face[i], face[(i + 1) % 4]) for i in crossing}
     if len(crossing) == 2:
         return [(edges[crossing[0]], edges[crossing[1]])]
     # Two opposite corners are inside: each is cut off by itself.
     return [(edges[i - 1 if i else 3], edges[i]) for i in range(4) if crossing and inside[i]]
+
+
+def _edge(corner: int, other: int) -> Edge:
+    return (min(corner, other), max(corner, other))
 
 
 def _neighbourhood_codes(mask: np.ndarray) -> np.ndarray:

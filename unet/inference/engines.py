@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import openvino
 
 EngineName = Literal["openvino", "tensorflow"]
-BackendName = Literal["auto", "openvino", "tensorflow"]
+EngineChoice = Literal["auto", "openvino", "tensorflow"]
 Precision = Literal["float32", "bfloat16"]
 HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 GAIN = 0.8
@@ -39,7 +39,7 @@ Measured for 16 and 32 filters at 64 and 96 voxels a side: 4.0 to 4.1 under Open
 """
 
 
-class Backend(Protocol):
+class Engine(Protocol):
     """Runs a network on windows."""
 
     name: str
@@ -53,7 +53,7 @@ class Backend(Protocol):
         ...
 
 
-class TensorFlowBackend:
+class TensorFlowEngine:
     """The network as trained, traced once for all batch sizes."""
 
     name = "tensorflow"
@@ -65,11 +65,12 @@ class TensorFlowBackend:
         )
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """See `Backend`."""
-        return self._run(tf.constant(windows, tf.float32)).numpy()
+        """See `Engine`."""
+        logits: np.ndarray = self._run(tf.constant(windows, tf.float32)).numpy()
+        return logits
 
 
-class OpenVinoBackend:
+class OpenVinoEngine:
     """The network compiled for this processor; each window runs in a stream of its own.
 
     A stream per thread costs less processor time than all threads on one window, which
@@ -102,7 +103,7 @@ class OpenVinoBackend:
         self._requests = [compiled.create_infer_request() for _ in range(batch)]
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """See `Backend`."""
+        """See `Engine`."""
         requests = self._requests[: len(windows)]
         # Contiguous float32 is read where it lies, not copied.
         for request, window in zip(requests, windows, strict=True):
@@ -121,8 +122,8 @@ def faster_precision(graph: openvino.Model) -> Precision:
     window = np.random.default_rng(0).normal(size=graph.input(0).shape).astype(np.float32)
     spent = {}
     for precision, hint in HINTS.items():
-        how = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint}
-        request = openvino_core().compile_model(graph, "CPU", how).create_infer_request()
+        options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": hint}
+        request = openvino_core().compile_model(graph, "CPU", options).create_infer_request()
         tries = []
         for _ in range(TRIES):
             began = time.process_time()
@@ -138,10 +139,12 @@ def import_openvino() -> ModuleType:
     No hospital wants that; and where the server cannot be reached, the process that sends it
     may wait for ever, and ours for it at its end.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # as if it were not installed
+    # As if it were not installed: Python's own way to say so, which the stubs do not know.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    return openvino
+    module: ModuleType = openvino
+    return module
 
 
 @cache
@@ -165,7 +168,7 @@ def to_openvino(model: keras.Model, window: tuple[int, int, int]) -> openvino.Mo
     return import_openvino().convert_model(function.get_concrete_function())
 
 
-def choose_backend(wanted: BackendName) -> EngineName:
+def choose_engine(wanted: EngineChoice) -> EngineName:
     """The engine to use; `auto` takes OpenVINO where it is installed.
 
     Raises:
@@ -180,7 +183,7 @@ def choose_backend(wanted: BackendName) -> EngineName:
     return wanted
 
 
-def make_backend(
+def make_engine(
     name: EngineName,
     model: keras.Model,
     window: tuple[int, int, int],
@@ -189,7 +192,7 @@ def make_backend(
     threads: int,
     memory_bytes: int,
     precision: Precision | None = None,
-) -> Backend:
+) -> Engine:
     """Makes an engine that takes as many windows at once as threads and memory allow.
 
     Args:
@@ -203,13 +206,13 @@ def make_backend(
     """
     batch = windows_at_once(name, window, filters, threads, memory_bytes)
     if name == "openvino":
-        return OpenVinoBackend(model, window, threads=threads, batch=batch, precision=precision)
-    return TensorFlowBackend(model, batch, precision or "float32")
+        return OpenVinoEngine(model, window, threads=threads, batch=batch, precision=precision)
+    return TensorFlowEngine(model, batch, precision or "float32")
 
 
 def windows_at_once(
-    backend: EngineName, window: tuple[int, int, int], filters: int, threads: int, memory_bytes: int
+    engine: EngineName, window: tuple[int, int, int], filters: int, threads: int, memory_bytes: int
 ) -> int:
     """Windows that fit into half of the free memory, one per thread at most."""
-    each = WIDE_TENSORS[backend] * filters * math.prod(window) * 4
+    each = WIDE_TENSORS[engine] * filters * math.prod(window) * 4
     return int(max(1, min(threads, memory_bytes // 2 // each)))

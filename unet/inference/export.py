@@ -1,5 +1,8 @@
 """Writes a trained network as ONNX and OpenVINO IR, and checks that both still agree with it.
 
+Keras' own exporter writes both; OpenVINO takes each instance norm for one kernel then, as it
+does in predictions (`engines.to_openvino`).
+
 What is exported maps windows float32 [N, d, h, w, C] to logits [N, d, h, w, outputs] (IR: N = 1);
 `export.json` beside it says how to prepare a case and what the outputs mean.
 """
@@ -14,20 +17,25 @@ from typing import Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
-from unet.inference.engines import import_openvino, openvino_core, to_openvino
+from unet.inference.engines import import_openvino, openvino_core
 from unet.inference.predictor import activate
 from unet.network.model import build_network
-from unet.network.saved_model import Bundle
+from unet.network.saved_model import SavedModel
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError, NumericError, UsageError
 
 Format = Literal["onnx", "openvino"]
-NEEDS = {"onnx": ("tf2onnx", "onnxruntime"), "openvino": ("openvino",)}
+NEEDS: dict[Format, tuple[str, ...]] = {
+    "onnx": ("tf2onnx", "onnxruntime"),
+    "openvino": ("openvino",),
+}
+SUFFIX: dict[Format, str] = {"onnx": "onnx", "openvino": "xml"}
+BATCH: dict[Format, int | None] = {"onnx": None, "openvino": 1}
+"""Windows at once; None is any number."""
 TOLERANCE = 1e-3
 """Largest difference of a probability; float32 on other kernels stays two orders below."""
 OPSET = 17
@@ -44,13 +52,13 @@ class Exported(BaseModel):
     recipe: Recipe
     target: Target
     activation: Literal["softmax", "sigmoid"]
-    files: dict[str, str]
+    files: dict[Format, str]
     """Format → file name."""
-    parity: dict[str, float]
+    parity: dict[Format, float]
     """Format → largest difference of a probability from TensorFlow's."""
 
 
-def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exported:
+def export(saved: SavedModel, folder: Path, formats: tuple[Format, ...]) -> Exported:
     """Writes `unet3d.onnx`, `unet3d.xml` with `unet3d.bin`, and export.json.
 
     Raises:
@@ -58,40 +66,23 @@ def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exporte
         NumericError: an export disagrees with the model by more than `TOLERANCE`.
         DiskError: the folder cannot be written.
     """
-    for name in formats:
-        _require(name)
-    plan = bundle.plan
-    window = plan.patch_size
-    model = build_network(plan.network, "float32", window)
-    model.set_weights(bundle.weights)
-    sample = np.random.default_rng(0).normal(size=(1, *window, plan.network.channels))
-    sample = sample.astype(np.float32)
-    expected = activate(model(sample, training=False).numpy(), bundle.target)
-    files, parity = {}, {}
+    for kind in formats:
+        _require(kind)
+    plan = saved.plan
+    model = build_network(plan.network, "float32", plan.patch_size)
+    model.set_weights(saved.weights)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export.", dir=folder) as name:
-            for kind in formats:
-                write = {"onnx": _write_onnx, "openvino": _write_openvino}[kind]
-                file = write(model, window, Path(name))
-                run = {"onnx": _run_onnx, "openvino": _run_openvino}[kind]
-                answer = activate(run(file, sample), bundle.target)
-                parity[kind] = _checked(kind, answer, expected)
-                files[kind] = file.name
-            for file in Path(name).iterdir():
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
-                # TemporaryDirectory's 0700 and umask do not matter any more: one mode for all.
-                file.chmod(0o644)
-                file.replace(folder / file.name)
-            sync_folder(folder)
+            files, parity = _write_and_check(model, saved, Path(name), formats)
+            _publish(Path(name), folder)
         exported = Exported(
-            dataset=bundle.dataset_name,
-            channels=bundle.channel_names,
-            window=window,
-            recipe=bundle.recipe,
-            target=bundle.target,
-            activation=bundle.target.activation,
+            dataset=saved.dataset_name,
+            channels=saved.channel_names,
+            window=plan.patch_size,
+            recipe=saved.recipe,
+            target=saved.target,
+            activation=saved.target.activation,
             files=files,
             parity=parity,
         )
@@ -99,6 +90,44 @@ def export(bundle: Bundle, folder: Path, formats: tuple[Format, ...]) -> Exporte
     except OSError as error:
         raise DiskError.from_os(folder, error) from error
     return exported
+
+
+def _write_and_check(
+    model: keras.Model, saved: SavedModel, folder: Path, formats: tuple[Format, ...]
+) -> tuple[dict[Format, str], dict[Format, float]]:
+    """Writes each format and runs it on a random window.
+
+    Returns:
+        File name, and largest difference of a probability, by format.
+
+    Raises:
+        NumericError: a difference exceeds `TOLERANCE`.
+    """
+    window = saved.plan.patch_size
+    shape = (1, *window, saved.plan.network.channels)
+    sample = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    expected = activate(model(sample, training=False).numpy(), saved.target)
+    files: dict[Format, str] = {}
+    parity: dict[Format, float] = {}
+    for kind in formats:
+        file = folder / f"unet3d.{SUFFIX[kind]}"
+        _write(model, kind, window, file)
+        run = {"onnx": _run_onnx, "openvino": _run_openvino}[kind]
+        answer = activate(run(file, sample), saved.target)
+        parity[kind] = _checked(kind, answer, expected)
+        files[kind] = file.name
+    return files, parity
+
+
+def _publish(written: Path, folder: Path) -> None:
+    """Moves the files to where they belong once all of them are on the disk."""
+    for file in written.iterdir():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+        # TemporaryDirectory's 0700 and umask do not matter any more: one mode for all.
+        file.chmod(0o644)
+        file.replace(folder / file.name)
+    sync_folder(folder)
 
 
 def _require(name: Format) -> None:
@@ -119,32 +148,27 @@ def _checked(kind: Format, answer: np.ndarray, expected: np.ndarray) -> float:
     return difference
 
 
-def _write_onnx(model: keras.Model, window: tuple[int, int, int], folder: Path) -> Path:
-    import tf2onnx
-
-    shape = (None, *window, model.input_shape[-1])
-    function = tf.function(
-        lambda windows: {"logits": model(windows, training=False)},
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="windows")],
+def _write(model: keras.Model, kind: Format, window: tuple[int, int, int], file: Path) -> None:
+    """Writes the network by Keras' exporter, its input named `windows`, its output `logits`."""
+    if kind == "openvino":
+        import_openvino()  # before Keras does, so that it comes without its telemetry
+    named = keras.Model(model.inputs, {"logits": model.outputs[0]}, name=model.name)
+    shape = (BATCH[kind], *window, model.input_shape[-1])
+    named.export(
+        str(file),
+        format=kind,
+        verbose=False,
+        input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="windows")],
+        **({"opset_version": OPSET} if kind == "onnx" else {}),
     )
-    file = folder / "unet3d.onnx"
-    tf2onnx.convert.from_function(
-        function, input_signature=function.input_signature, opset=OPSET, output_path=str(file)
-    )
-    return file
 
 
 def _run_onnx(file: Path, sample: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: sample})[0]
-
-
-def _write_openvino(model: keras.Model, window: tuple[int, int, int], folder: Path) -> Path:
-    file = folder / "unet3d.xml"
-    import_openvino().save_model(to_openvino(model, window), file, compress_to_fp16=False)
-    return file
+    logits: np.ndarray = session.run(None, {session.get_inputs()[0].name: sample})[0]
+    return logits
 
 
 def _run_openvino(file: Path, sample: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Writes volumes on the grid of a source image: its affine, its header, its geometry."""
+"""Writes volumes on the grid of a source image: its affine, its header, its geometry.
+
+nibabel gives types to a part of its functions only; those without are marked.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ def read_header(path: Path) -> nib.Nifti1Header:
             size = content.read(4)
             content.seek(0)
             second = 540 in (int.from_bytes(size, order) for order in ("little", "big"))
-            return (nib.Nifti2Header if second else nib.Nifti1Header).from_fileobj(content)
+            kind = nib.Nifti2Header if second else nib.Nifti1Header
+            header: nib.Nifti1Header = kind.from_fileobj(content)
+            return header
     except (OSError, EOFError, nib.spatialimages.HeaderDataError, ValueError) as error:
         found = " ".join(str(error).split()) or type(error).__name__
         raise DataError(str(path), found, "give a readable NIfTI file") from None
@@ -58,11 +63,12 @@ def write_volume(
         DiskError: it cannot be written.
     """
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    own = header.copy()
-    own.set_data_dtype(array.dtype)
-    own["scl_slope"], own["scl_inter"] = np.nan, np.nan
-    own["cal_min"], own["cal_max"] = 0, 0
-    image = kind(array, affine, own)  # the affine is the header's own, so both forms are kept
+    written = header.copy()
+    written.set_data_dtype(array.dtype)
+    written["scl_slope"], written["scl_inter"] = np.nan, np.nan
+    written["cal_min"], written["cal_max"] = 0, 0
+    # The affine is the source header's, so both of its forms are kept.
+    image = kind(array, affine, written)  # type: ignore[no-untyped-call]
     try:
         write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
     except OSError as error:

@@ -7,22 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unet.data.geometry import MIRROR_AXES
 from unet.data.preparation import prepare_image, restore
 from unet.data.regions import Target
 from unet.data.volume import Volume
 from unet.inference.engines import (
-    Backend,
-    BackendName,
+    Engine,
+    EngineChoice,
     Precision,
-    choose_backend,
-    make_backend,
+    choose_engine,
+    make_engine,
 )
 from unet.inference.sliding_window import sliding_window
-from unet.network.model import NetworkSpec, build_network
-from unet.network.saved_model import Bundle
+from unet.network.model import build_network
+from unet.network.saved_model import SavedModel
+from unet.planning.network import NetworkSpec
 from unet.system.cgroup import memory_available_bytes
 from unet.system.machine import Machine, this_machine
-from unet.training.augmentation import MIRROR_AXES
 
 LARGE_WINDOW = 128
 """Voxels a side up to which a network with batch norm is run whole."""
@@ -32,7 +33,7 @@ class Predictor:
     """A trained network, ready to predict volume after volume.
 
     Args:
-        bundle: the model.
+        saved: the model.
         channels: of the image files, in the order of the model's own.
         backend: which engine.
         overlap: least share of a window that its neighbour covers.
@@ -43,37 +44,42 @@ class Predictor:
 
     def __init__(
         self,
-        bundle: Bundle,
+        saved: SavedModel,
         channels: Sequence[int] | None = None,
         *,
-        backend: BackendName = "auto",
+        backend: EngineChoice = "auto",
         overlap: float = 0.5,
         mirror: bool = False,
         machine: Machine | None = None,
     ) -> None:
-        self.bundle = bundle
-        picked = tuple(channels) if channels is not None else bundle.recipe.channels
-        self.recipe = bundle.recipe.model_copy(update={"channels": picked})
+        self.saved = saved
+        picked = tuple(channels) if channels is not None else saved.recipe.channels
+        self.recipe = saved.recipe.model_copy(update={"channels": picked})
         self.overlap = overlap
         self.mirror_axes = MIRROR_AXES if mirror else ()
-        self.engine = choose_backend(backend)
+        self.engine_name = choose_engine(backend)
         self._machine = machine or this_machine()
-        self._backends: dict[tuple[int, int, int], Backend] = {}
-        # TensorFlow computes as it was trained; OpenVINO finds out once which is faster.
-        self._precision: Precision | None = "float32"
-        if self._machine.bfloat16:
-            trained = bundle.plan.precision
-            self._precision = trained if self.engine == "tensorflow" else None
+        self._engines: dict[tuple[int, int, int], Engine] = {}
+        self._precision = self._settled_precision()
 
-    def backend(self, window: tuple[int, int, int]) -> Backend:
+    def _settled_precision(self) -> Precision | None:
+        """What to compute in; None until OpenVINO has found out which is the faster.
+
+        A model that was trained in float32 is never computed in less.
+        """
+        if not self._machine.bfloat16 or self.saved.plan.precision == "float32":
+            return "float32"
+        return "bfloat16" if self.engine_name == "tensorflow" else None
+
+    def engine(self, window: tuple[int, int, int]) -> Engine:
         """The engine for windows of one size, compiled at first use."""
-        if window not in self._backends:
-            network = self.bundle.plan.network
-            of_model = self._precision if self.engine == "tensorflow" else None
+        if window not in self._engines:
+            network = self.saved.plan.network
+            of_model = self._precision if self.engine_name == "tensorflow" else None
             model = build_network(network, of_model or "float32", window)
-            model.set_weights(self.bundle.weights)
-            self._backends[window] = make_backend(
-                self.engine,
+            model.set_weights(self.saved.weights)
+            self._engines[window] = make_engine(
+                self.engine_name,
                 model,
                 window,
                 filters=network.filters[0],
@@ -81,13 +87,13 @@ class Predictor:
                 memory_bytes=memory_available_bytes(),
                 precision=self._precision,
             )
-            self._precision = self._backends[window].precision
-        return self._backends[window]
+            self._precision = self._engines[window].precision
+        return self._engines[window]
 
     @property
     def ran(self) -> str:
         """Engine and precision that predicted."""
-        return f"{self.engine} in {self._precision}"
+        return f"{self.engine_name} in {self._precision}"
 
     def probabilities(self, volume: Volume, case: str = "") -> np.ndarray:
         """Predicts one case.
@@ -102,11 +108,11 @@ class Predictor:
         image, record = prepare_image(
             volume.array, volume.affine, volume.spacing, self.recipe, case
         )
-        plan = self.bundle.plan
+        plan = self.saved.plan
         window = window_size(plan.network, plan.patch_size, image.shape)
-        engine = self.backend(window)
+        engine = self.engine(window)
         logits = sliding_window(engine, image, window, self.overlap, engine.batch, self.mirror_axes)
-        return restore(activate(logits, self.bundle.target), record)
+        return restore(activate(logits, self.saved.target), record)
 
 
 def window_size(
@@ -139,4 +145,5 @@ def activate(logits: np.ndarray, target: Target) -> np.ndarray:
     np.negative(logits, out=logits)
     np.exp(logits, out=logits)
     logits += 1
-    return np.reciprocal(logits, out=logits)
+    np.reciprocal(logits, out=logits)
+    return logits

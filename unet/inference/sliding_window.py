@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from unet.inference.gaussian_weight import axis_weight, gaussian
+
 Predict = Callable[[np.ndarray], np.ndarray]
 """float32 [N, d, h, w, C] → float32 [N, d, h, w, K], logits."""
 
 PAD_VALUE = 0.0
 """What surrounds a volume smaller than the patch: the mean of the body after z-scoring."""
-
-GAUSSIAN_SIGMA = 1 / 8
-"""Standard deviation as a share of the patch's edge (nnU-Net)."""
 
 
 def window_starts(
@@ -40,11 +39,6 @@ def window_starts(
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be at least 0 and below 1, not {overlap}")
     return tuple(_axis_starts(n, p, overlap) for n, p in zip(shape, patch, strict=True))
-
-
-def gaussian(patch: Sequence[int], sigma: float = GAUSSIAN_SIGMA) -> np.ndarray:
-    """Weight of each voxel of a window: float32 [d, h, w], 1 at the centre, never 0."""
-    return _outer([_axis_gaussian(size, sigma) for size in patch])
 
 
 def sliding_window(
@@ -74,20 +68,27 @@ def sliding_window(
     shape = image.shape[:3]
     padded, before = _pad_to(image, patch)
     starts = window_starts(padded.shape[:3], patch, overlap)
-    axes = [_axis_gaussian(size, GAUSSIAN_SIGMA) for size in patch]
-    weight = _outer(axes)[..., None]
+    weight = gaussian(patch)[..., None]
     total: np.ndarray | None = None
     for start, logits in _predicted(_mirrored(predict, mirror_axes), padded, starts, patch, batch):
         if total is None:
             total = np.zeros((*padded.shape[:3], logits.shape[-1]), np.float32)
         total[_slices(start, patch)] += weight * logits
     assert total is not None, "there is always at least one window"
-    for axis, (axis_starts, axis_weight) in enumerate(zip(starts, axes, strict=True)):
-        covered = np.zeros(padded.shape[axis], np.float32)
-        for first in axis_starts:
-            covered[first : first + len(axis_weight)] += axis_weight
-        total /= covered.reshape([-1 if i == axis else 1 for i in range(4)])
+    _divide_by_weights(total, starts, patch)
     return total[_slices(before, shape)]
+
+
+def _divide_by_weights(
+    total: np.ndarray, starts: tuple[tuple[int, ...], ...], patch: Sequence[int]
+) -> None:
+    """Turns weighted sums [D, H, W, K] into means, in place, axis by axis."""
+    for axis, (axis_starts, size) in enumerate(zip(starts, patch, strict=True)):
+        weight = axis_weight(size)
+        covered = np.zeros(total.shape[axis], np.float32)
+        for first in axis_starts:
+            covered[first : first + size] += weight
+        total /= covered.reshape([-1 if i == axis else 1 for i in range(4)])
 
 
 def _predicted(
@@ -106,12 +107,11 @@ def _predicted(
         answers: dict[int, np.ndarray] = {}
         if todo:
             answers = dict(zip(todo, predict(np.stack([windows[i] for i in todo])), strict=True))
-        for i, start in enumerate(group):
-            key = keys[i]
+        for i, (start, key) in enumerate(zip(group, keys, strict=True)):
+            answer = answers[i] if key is None or i in answers else constant[key]
             if key is not None:
-                answers.setdefault(i, constant.get(key, answers.get(i)))
-                constant.setdefault(key, answers[i])
-            yield start, answers[i]
+                constant.setdefault(key, answer)
+            yield start, answer
 
 
 def _constant_key(window: np.ndarray) -> bytes | None:
@@ -120,7 +120,8 @@ def _constant_key(window: np.ndarray) -> bytes | None:
     # Most windows differ along one line already; only the others are read whole.
     if (window[0, 0] != first).any() or (window != first).any():
         return None
-    return first.tobytes()
+    key: bytes = first.tobytes()
+    return key
 
 
 def _mirrored(predict: Predict, mirror_axes: Sequence[int]) -> Predict:
@@ -148,16 +149,6 @@ def _axis_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
     step = max(1.0, patch * (1 - overlap))
     count = math.ceil((size - patch) / step) + 1
     return tuple(round(i * (size - patch) / (count - 1)) for i in range(count))
-
-
-def _axis_gaussian(size: int, sigma: float) -> np.ndarray:
-    offset = (np.arange(size) - (size - 1) / 2) / (sigma * size)
-    return np.exp(-0.5 * offset**2).astype(np.float32)
-
-
-def _outer(axes: list[np.ndarray]) -> np.ndarray:
-    d, h, w = axes
-    return d[:, None, None] * h[None, :, None] * w[None, None, :]
 
 
 def _pad_to(image: np.ndarray, patch: Sequence[int]) -> tuple[np.ndarray, tuple[int, ...]]:

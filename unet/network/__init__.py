@@ -1,1 +1,1 @@
-"""The network and what trains it: layers, model, losses, schedule, EMA, saved bundle."""
+"""The network: its layers, its losses, and the files of a trained one."""

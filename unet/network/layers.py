@@ -10,7 +10,7 @@ LEAK = 0.01  # slope of LeakyReLU for negative inputs, as in nnU-Net
 
 
 @keras.saving.register_keras_serializable(package="unet")
-class InstanceNorm(keras.layers.Layer):
+class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Normalises each sample and channel over its voxels, then scales and shifts.
 
     Instance norm is batch norm of one sample, so training gives each sample, folded to
@@ -61,7 +61,7 @@ class InstanceNorm(keras.layers.Layer):
 
     def _written_out(self, inputs: tf.Tensor) -> tf.Tensor:
         # In this very form OpenVINO takes the whole layer for its one kernel (MVN), which
-        # saves an eighth of the processor time of a network; see tests/unit/result.
+        # saves an eighth of the processor time of a network; see tests/unit/inference.
         wide = tf.cast(inputs, tf.float32)
         centred = wide - tf.reduce_mean(wide, [1, 2, 3], keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), [1, 2, 3], keepdims=True)
@@ -79,7 +79,7 @@ class InstanceNorm(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="unet")
-class FusedBatchNorm(keras.layers.Layer):
+class FusedBatchNorm(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
     """Batch normalisation through TensorFlow's fused kernel.
 
     The five axes are folded to four, ``[N, D*H, W, C]``, since only the 4-D kernel is fused.
@@ -100,13 +100,22 @@ class FusedBatchNorm(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates scale, offset and the moving statistics, ``[C]`` each."""
-        shape = (input_shape[-1],)
-        make = lambda name, start, trainable: self.add_weight(  # noqa: E731
-            name=name, shape=shape, initializer=start, trainable=trainable, dtype="float32"
+        channels = input_shape[-1]
+        self.scale = self._add("scale", channels, "ones", trainable=True)
+        self.offset = self._add("offset", channels, "zeros", trainable=True)
+        self.moving_mean = self._add("moving_mean", channels, "zeros", trainable=False)
+        self.moving_variance = self._add("moving_variance", channels, "ones", trainable=False)
+
+    def _add(
+        self, name: str, channels: int | None, initializer: str, *, trainable: bool
+    ) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=(channels,),
+            initializer=initializer,
+            trainable=trainable,
+            dtype="float32",
         )
-        self.scale, self.offset = make("scale", "ones", True), make("offset", "zeros", True)
-        self.moving_mean = make("moving_mean", "zeros", False)
-        self.moving_variance = make("moving_variance", "ones", False)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Uses the batch's statistics in training, the moving ones otherwise."""

@@ -51,7 +51,8 @@ def level_sums(
 
 def _planes(tensor: tf.Tensor) -> list[tf.Tensor]:
     """``[N, D, H, W, K]`` as K vectors: a few channels side by side defeat vector units."""
-    return tf.unstack(tf.transpose(tf.reshape(tensor, [-1, tensor.shape[-1]])))
+    planes: list[tf.Tensor] = tf.unstack(tf.transpose(tf.reshape(tensor, [-1, tensor.shape[-1]])))
+    return planes
 
 
 def _softmax(values: list[tf.Tensor], truths: list[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
@@ -81,7 +82,7 @@ def level_weights(levels: int) -> list[float]:
 
 def combine(
     local: list[tuple[tf.Tensor, tf.Tensor]],
-    world: list[tf.Tensor],
+    shared: list[tf.Tensor],
     ranks: int,
     share: float = 1.0,
 ) -> tf.Tensor:
@@ -89,17 +90,17 @@ def combine(
 
     Args:
         local: per level this rank's sums and cross-entropy.
-        world: per level the sums added over all ranks, ``[3, K']``.
+        shared: per level the sums added over all ranks, ``[3, K']``.
         ranks: number of ranks.  The Dice term counts that often because its gradient is a
             sum over ranks, while gradients are averaged.
         share: of this rank's batch that `local` holds; the gradients of its slices add up.
     """
     total = tf.constant(0.0)
     for weight, (sums, entropy), everywhere in zip(
-        level_weights(len(local)), local, world, strict=True
+        level_weights(len(local)), local, shared, strict=True
     ):
-        shared = sums + tf.stop_gradient(everywhere - sums)
-        dice = 1.0 - tf.reduce_mean(dice_of(shared))
+        global_sums = sums + tf.stop_gradient(everywhere - sums)
+        dice = 1.0 - tf.reduce_mean(dice_of(global_sums))
         total += weight * (ranks * dice + share * entropy)
     return total
 

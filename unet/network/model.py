@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import keras
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from numpy.typing import NDArray
 
 from unet.network.layers import (
     BATCH_EPSILON,
@@ -14,45 +15,7 @@ from unet.network.layers import (
     FusedBatchNorm,
     InstanceNorm,
 )
-
-
-class NetworkSpec(BaseModel):
-    """What is needed to build the network again.  Level 0 is the full resolution."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["planned", "course"] = "planned"
-    channels: int = Field(ge=1, description="input channels")
-    outputs: int = Field(ge=1, description="output channels (logits)")
-    filters: tuple[int, ...] = Field(description="feature maps per level")
-    strides: tuple[tuple[int, int, int], ...] = Field(description="stride into level 1, 2, …")
-    normalisation: Literal["instance", "batch"] = "instance"
-    encoder_convolutions: int = 2
-    decoder_convolutions: int = 1
-    upsampling: bool = Field(False, description="nearest up-sampling, not transposed convolution")
-    supervised_levels: int = Field(1, ge=1, description="levels with a loss of their own")
-
-    @property
-    def divisor(self) -> tuple[int, int, int]:
-        """Patch sides must be multiples of this."""
-        sides = [1, 1, 1]
-        for stride in self.strides:
-            sides = [a * b for a, b in zip(sides, stride, strict=True)]
-        return (sides[0], sides[1], sides[2])
-
-
-def course_spec(channels: int, outputs: int, filters: int, upsampling: bool) -> NetworkSpec:
-    """The network of the course: five levels, batch norm, ReLU, two convolutions a level."""
-    return NetworkSpec(
-        kind="course",
-        channels=channels,
-        outputs=outputs,
-        filters=tuple(filters * 2**level for level in range(5)),
-        strides=((2, 2, 2),) * 4,
-        normalisation="batch",
-        decoder_convolutions=2,
-        upsampling=upsampling,
-    )
+from unet.planning.network import NetworkSpec
 
 
 def _normalisation(spec: NetworkSpec, name: str, portable: bool) -> keras.layers.Layer:
@@ -125,6 +88,18 @@ def build_network(
         keras.config.set_dtype_policy(policy)
 
 
+def strip_supervision(
+    model: keras.Model, weights: list[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """Drops the extra heads of deep supervision from weights in `model.weights` order."""
+    kept = []
+    for variable, value in zip(model.weights, weights, strict=True):
+        owner = variable.path.split("/")[0]
+        if not owner.startswith("PredictionMask") or owner == "PredictionMask":
+            kept.append(value)
+    return kept
+
+
 def portable_network(spec: NetworkSpec, activation: Literal["sigmoid", "softmax"]) -> keras.Model:
     """Builds the network for a file that Keras alone can load: its own layers only.
 
@@ -151,7 +126,7 @@ def _build(
             x = keras.layers.MaxPooling3D(spec.strides[level - 1], name=f"down{level}")(x)
         for index in range(spec.encoder_convolutions):
             x = _convolution(x, filters, spec, f"encode{level}_{index}", bool(portable))
-    logits = []
+    logits: list[keras.KerasTensor] = []
     for level in reversed(range(len(skips))):
         filters = spec.filters[level]
         x = _upsample(x, filters, spec.strides[level], spec, f"up{level}")

@@ -1,32 +1,35 @@
-"""A trained model on its own: one HDF5 file that says everything inference needs.
+"""A trained model on its own: one file that says everything inference needs.
 
-Keras alone can load the file, and its output then are probabilities; its attribute `unet`
-holds the plan, the split and the names, so the file may be moved away from its run.
+A training writes it twice, with the same weights and the same `About`: in our own form
+(`unet.network.safetensors_file`) and in the course's (`unet.network.hdf5_file`), which Keras alone
+can load.  About holds the plan, the split and the names, so a file may be moved away from its run.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.data.split import Split
+from unet.network.hdf5_file import read_hdf5, write_hdf5
 from unet.network.model import build_network, portable_network
+from unet.network.safetensors_file import SUFFIX, read_safetensors, write_safetensors
 from unet.planning.plan import Plan
-from unet.system.atomic_file import sync_folder
 from unet.system.errors import DataError, DiskError
 
-ATTRIBUTE = "unet"
-MODEL_FILE = "3d_unet_decathlon.hdf5"
-PLACES = ("", MODEL_FILE, f"model/{MODEL_FILE}")  # looked for below a given folder
+OWN_FILE = f"unet3d{SUFFIX}"
+COURSE_FILE = "3d_unet_decathlon.hdf5"
+# Looked for below a given folder, in this order.
+PLACES = ("", *(f"{folder}{name}" for name in (OWN_FILE, COURSE_FILE) for folder in ("", "model/")))
+
+Weights = list[NDArray[np.float32]]
 
 
 class About(BaseModel):
@@ -43,12 +46,17 @@ class About(BaseModel):
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A trained model and what it was trained for."""
+class SavedModel:
+    """A trained model and what it was trained for.
+
+    Attributes:
+        path: of the file it was read from.
+        weights: in the order of the network's, without deep supervision's extra heads.
+    """
 
     path: Path
     about: About
-    weights: list[np.ndarray]
+    weights: Weights
 
     @property
     def plan(self) -> Plan:
@@ -91,43 +99,56 @@ class Bundle:
         return model
 
 
-def save_bundle(path: Path, about: About, weights: list[np.ndarray]) -> None:
-    """Writes the model file atomically.
+def save_model(path: Path, about: About, weights: Weights) -> None:
+    """Writes a model file, whole or not at all, in the form that its suffix names.
 
     Args:
+        path: ends with .safetensors for our own form; any other is the course's HDF5.
         weights: of the network without deep supervision's extra heads.
 
     Raises:
         DiskError: the disk is full or not writable.
     """
-    model = portable_network(about.plan.network, about.plan.target.activation)
-    model.set_weights(weights)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.hdf5")
+    network = about.plan.network
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(f".{path.name}.*"):  # of a writer that was killed
-            leftover.unlink(missing_ok=True)
-        try:
-            with h5py.File(temporary, "w") as stream:
-                keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, stream)
-                stream.attrs[ATTRIBUTE] = about.model_dump_json()
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+        if path.suffix == SUFFIX:
+            names = [variable.path for variable in build_network(network).weights]
+            named = dict(zip(names, weights, strict=True))
+            write_safetensors(path, about.model_dump_json(), named)
+        else:
+            model = portable_network(network, about.plan.target.activation)
+            model.set_weights(weights)
+            write_hdf5(path, about.model_dump_json(), model)
     except OSError as error:
         raise DiskError.from_os(path, error) from error
 
 
-def load_bundle(path: str | Path) -> Bundle:
-    """Loads a model from its file, its folder or its run folder.
+def load_model(path: str | Path) -> SavedModel:
+    """Loads a model from its file, its folder or its run folder, from our own form if it can.
 
     Raises:
         DataError: there is none, or it is damaged, or another program wrote it.
     """
-    given = Path(path)
+    file = _find(Path(path))
+    try:
+        if file.suffix == SUFFIX:
+            text, named = read_safetensors(file)
+            about = _about(file, text)
+            weights = _in_order(about, named)
+        else:
+            text, weights = read_hdf5(file)
+            about = _about(file, text)
+    except PermissionError as error:
+        raise DataError(str(file), "Permission denied", "make it readable") from error
+    except (OSError, ValueError) as error:
+        found = " ".join(str(error).split())[:200]
+        raise DataError(
+            str(file), f"damaged ({found})", "take another checkpoint or train again"
+        ) from error
+    return SavedModel(file, about, weights)
+
+
+def _find(given: Path) -> Path:
     try:
         file = next((p for place in PLACES if (p := given / place).is_file()), None)
     except OSError as error:
@@ -135,28 +156,25 @@ def load_bundle(path: str | Path) -> Bundle:
         raise DataError(f"--saved_model {given}", found, "make it readable") from error
     if file is None:
         raise DataError(f"--saved_model {given}", "no model there", "give a run folder or a .hdf5")
-    try:
-        with h5py.File(file, "r") as stream:
-            text = stream.attrs.get(ATTRIBUTE)
-            if text is None:
-                raise DataError(str(file), "not written by unet", "train it with `unet train`")
-            about = About.model_validate_json(text)
-        model = keras.saving.load_model(file, compile=False)
-    except PermissionError as error:
-        raise DataError(str(file), "Permission denied", "make it readable") from error
-    except (OSError, ValueError, ValidationError, json.JSONDecodeError) as error:
-        found = " ".join(str(error).split())[:200]
-        raise DataError(
-            str(file), f"damaged ({found})", "take another checkpoint or train again"
-        ) from error
-    return Bundle(file, about, model.get_weights())
+    return file
 
 
-def strip_supervision(model: keras.Model, weights: list[np.ndarray]) -> list[np.ndarray]:
-    """Drops the extra heads of deep supervision from weights in `model.weights` order."""
-    kept = []
-    for variable, value in zip(model.weights, weights, strict=True):
-        owner = variable.path.split("/")[0]
-        if not owner.startswith("PredictionMask") or owner == "PredictionMask":
-            kept.append(value)
-    return kept
+def _about(file: Path, text: str | None) -> About:
+    if text is None:
+        raise DataError(str(file), "not written by unet", "train it with `unet train`")
+    return About.model_validate_json(text)
+
+
+def _in_order(about: About, named: dict[str, NDArray[np.float32]]) -> Weights:
+    """The weights in the order of the network's.
+
+    Raises:
+        ValueError: they are another network's.
+    """
+    variables = build_network(about.plan.network).weights
+    for name in sorted({variable.path for variable in variables} ^ named.keys()):
+        raise ValueError(f"{name} is {'unknown' if name in named else 'missing'}")
+    for variable in variables:
+        if named[variable.path].shape != tuple(variable.shape):
+            raise ValueError(f"{variable.path} has shape {named[variable.path].shape}")
+    return [named[variable.path] for variable in variables]

@@ -26,7 +26,7 @@ class Fence:
         return self.run / "fence"
 
     def newest(self) -> int:
-        """The newest attempt's number, 0 where there is none yet."""
+        """The newest attempt's number; 0 before the first attempt."""
         try:
             return int(self.file.read_text().strip() or 0)
         except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""The world of ranks as mpirun asked for it, read from the environment."""
+"""How many ranks mpirun was asked for, read from the environment."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from unet.system.errors import UsageError
 
 # Set by mpirun for the processes it starts: Intel MPI and MPICH, Open MPI, and ours
 # (`unet launch`), which holds whatever MPI library answers.
-WORLD_SIZE_VARIABLES = ("UNET_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+RANKS_VARIABLES = ("UNET_RANKS", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 
 
-def asked_size(environment: Mapping[str, str]) -> int | None:
+def requested_ranks(environment: Mapping[str, str]) -> int | None:
     """The number of ranks that mpirun was asked for, None when no mpirun started this.
 
     Raises:
         UsageError: a variable does not hold a number.
     """
     sizes = []
-    for name in WORLD_SIZE_VARIABLES:
+    for name in RANKS_VARIABLES:
         text = environment.get(name)
         if text is None:
             continue
@@ -30,14 +30,14 @@ def asked_size(environment: Mapping[str, str]) -> int | None:
     return max(sizes, default=None)
 
 
-def check_size(size: int, asked: int) -> None:
-    """Refuses a world of another size than asked for.
+def require_ranks(size: int, asked: int) -> None:
+    """Refuses another number of ranks than was asked for.
 
     Open MPI's mpirun starts N processes of an Intel MPI build that each believe to be
     alone, and would train N times the same.
 
     Raises:
-        UsageError: the sizes differ.
+        UsageError: the numbers differ.
     """
     if size != asked:
         raise UsageError(

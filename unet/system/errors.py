@@ -64,7 +64,7 @@ class DiskError(UnetError):
 
     @classmethod
     def from_os(cls, path: object, error: OSError) -> DiskError:
-        """Wraps an `OSError` met while writing `path`."""
+        """The error for an `OSError` met while writing `path`."""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = f"{'free space' if full else 'make it writable'} or choose another --output"
         return cls(str(path), error.strerror or str(error), remedy)

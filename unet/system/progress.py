@@ -30,6 +30,11 @@ def short_duration(seconds: float) -> str:
     return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
 
 
+def significant(value: float | None, digits: int = 4) -> float | None:
+    """The value with so many significant digits, as lines and records hold it."""
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
 def write_summary(fields: dict[str, object]) -> None:
     """Writes the JSON summary for the pod's status to the file in ``UNET_TERMINATION_LOG``.
 
@@ -54,10 +59,15 @@ def write_summary(fields: dict[str, object]) -> None:
 
 
 class Reporter:
-    """Prints progress; silent on every rank but 0."""
+    """Prints progress, and records epochs in a log.
 
-    def __init__(self, rank: int = 0, log: Path | None = None) -> None:
-        self.speaks = rank == 0
+    Args:
+        log: file that gets a JSON line per epoch.
+        speaks: whether anything is printed or recorded at all; see `silent` and `of_rank`.
+    """
+
+    def __init__(self, log: Path | None = None, *, speaks: bool = True) -> None:
+        self.speaks = speaks
         self.log = log
         self._last = 0.0
         self._dice: object = None  # of the newest validation, for the bar
@@ -73,6 +83,16 @@ class Reporter:
             )
             self._bar.start()
 
+    @classmethod
+    def silent(cls) -> Reporter:
+        """One that prints and records nothing."""
+        return cls(speaks=False)
+
+    @classmethod
+    def of_rank(cls, rank: int, log: Path | None = None) -> Reporter:
+        """Rank 0's speaks for all ranks; the others' are silent."""
+        return cls(log, speaks=rank == 0)
+
     def event(self, name: str, **fields: object) -> None:
         """One event line."""
         if self.speaks:
@@ -84,7 +104,11 @@ class Reporter:
             return
         elapsed = time.monotonic() - began
         eta = short_duration(elapsed / done * (total - done)) if done else None
-        fields = {"stage": name, "done": f"{done}/{total}", "eta": eta if done < total else None}
+        fields: dict[str, object] = {
+            "stage": name,
+            "done": f"{done}/{total}",
+            "eta": eta if done < total else None,
+        }
         self._show(name, done, total, fields, final=done == total)
 
     def step(self, epoch: int, epochs: int, step: int, steps: int, **fields: object) -> None:

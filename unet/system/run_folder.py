@@ -21,7 +21,7 @@ def make_folder(run: Path) -> None:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Writes a line of text, or many, and ends them.
+    """Writes text and the end of its last line.
 
     Raises:
         DiskError: the disk is full or not writable; an older file stays as it was.

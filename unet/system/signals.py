@@ -12,6 +12,9 @@ class Stop:
 
     A step is a conversation of all ranks, so none may leave it alone: they agree on the flag
     at the next step, or between two validation cases, save, and end together.
+
+    Attributes:
+        asked: whether one of the signals has come.
     """
 
     def __init__(self) -> None:

@@ -1,12 +1,12 @@
 """Values as people write them, in flags and in configuration files alike.
 
-`20m`, `64,64,32`, `1,2`, `FLAIR,T1w`, `auto`: each becomes what `TrainConfig` holds.
+`20m`, `64,64,32`, `1,2`, `FLAIR,T1w`, `auto`: each becomes what a model of settings holds.
 What is not written in such a form passes unchanged and is pydantic's to judge.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import math
 import re
 from collections.abc import Callable
@@ -60,19 +60,34 @@ def sides(value: T) -> T | list[object] | None:
     return list(parts) * (3 // len(parts))
 
 
-def at_least(lowest: int) -> Callable[[str], int]:
-    """The `type` of an argparse flag that is a whole number, `lowest` or more."""
+def at_least(lowest: int) -> Callable[[object], int]:
+    """The validator of a whole number that is `lowest` or more."""
 
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = lowest - 1
+    def parse(value: object) -> int:
+        number = lowest - 1
+        if isinstance(value, str | int):
+            with contextlib.suppress(ValueError):
+                number = int(value)
         if number < lowest:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {lowest}")
+            raise ValueError(f"{value!r} is no whole number from {lowest}")
         return number
 
     return parse
+
+
+def share(value: object) -> float:
+    """A number from 0 to below 1.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    number = -1.0
+    if isinstance(value, str | int | float):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{value!r} is no share from 0 to below 1")
+    return number
 
 
 def or_auto(value: T) -> T | None:
@@ -81,6 +96,9 @@ def or_auto(value: T) -> T | None:
 
 
 Count = Annotated[int, Field(ge=1)]
+FromZero = Annotated[int, BeforeValidator(at_least(0))]
+FromOne = Annotated[int, BeforeValidator(at_least(1))]
+Share = Annotated[float, BeforeValidator(share)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 CountOrAuto = Annotated[Count | None, BeforeValidator(or_auto)]
 PositiveOrAuto = Annotated[Positive | None, BeforeValidator(or_auto)]

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from unet.data.geometry import MIRROR_AXES
 from unet.training.sampler import cut
 
-MIRROR_AXES = (0,)
-"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric."""
+Image = NDArray[np.float16] | NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -43,52 +44,55 @@ NONE = Augmentation(mirror_axes=(), affine=0.0, intensity=0.0)
 
 
 def augmented_patch(
-    image: np.ndarray,
-    label: np.ndarray,
+    image: Image,
+    label: NDArray[np.uint8],
     start: Sequence[int],
     patch_size: Sequence[int],
     rng: np.random.Generator,
-    how: Augmentation,
+    settings: Augmentation,
     spacing: Sequence[float] = (1.0, 1.0, 1.0),
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Cuts and augments one patch.
 
     Args:
-        image: ``[D, H, W, C]``, any float type.
-        label: ``[D, H, W]`` uint8 label values.
+        image: ``[D, H, W, C]``.
+        label: label values, ``[D, H, W]``.
         start: first voxel of the patch, may be negative.
         patch_size: ``(d, h, w)`` in voxels.
+        settings: how strongly to augment.
         spacing: size of a voxel along each axis, so that rotation keeps true angles.
 
     Returns:
-        float32 ``[d, h, w, C]`` and uint8 ``[d, h, w]``.
+        image ``[d, h, w, C]`` and label ``[d, h, w]``.
     """
-    if rng.random() < how.affine:
-        patch, mask = _turned(image, label, start, patch_size, rng, how, np.asarray(spacing, float))
+    if rng.random() < settings.affine:
+        patch, mask = _turned(
+            image, label, start, patch_size, rng, settings, np.asarray(spacing, float)
+        )
     else:
         patch = cut(image, start, patch_size).astype(np.float32)
         mask = cut(label, start, patch_size)
-    flips = [axis for axis in how.mirror_axes if rng.random() < 0.5]
+    flips = tuple(axis for axis in settings.mirror_axes if rng.random() < 0.5)
     if flips:
         patch, mask = np.flip(patch, flips), np.flip(mask, flips)
-    return _intensities(np.ascontiguousarray(patch), rng, how), np.ascontiguousarray(mask)
+    return _intensities(np.ascontiguousarray(patch), rng, settings), np.ascontiguousarray(mask)
 
 
 def _turned(
-    image: np.ndarray,
-    label: np.ndarray,
+    image: Image,
+    label: NDArray[np.uint8],
     start: Sequence[int],
     size: Sequence[int],
     rng: np.random.Generator,
-    how: Augmentation,
-    spacing: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+    settings: Augmentation,
+    spacing: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Rotates and scales about the patch's centre: linear image, nearest label."""
     # A slice that is much thicker than wide, or alone, is not tilted: that is no anatomy.
     flat = (spacing >= 3 * spacing.min()) | (np.minimum(size, label.shape) == 1)
-    limits = np.where(flat.any() & ~flat, 0.0, how.degrees)
+    limits = np.where(flat.any() & ~flat, 0.0, settings.degrees)
     turn = Rotation.from_euler("xyz", rng.uniform(-1, 1, 3) * limits, degrees=True).as_matrix()
-    zoom = rng.uniform(*how.scale)
+    zoom = rng.uniform(*settings.scale)
     matrix = (turn * spacing[None, :] / spacing[:, None]) / zoom
     half = (np.asarray(size) - 1) / 2
     reach = np.ceil(np.abs(matrix) @ half).astype(int) + 1
@@ -108,27 +112,29 @@ def _turned(
     return patch, mask
 
 
-def _intensities(patch: np.ndarray, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
-    """Noise, brightness, contrast and gamma, each with probability `how.intensity`."""
+def _intensities(
+    patch: NDArray[np.float32], rng: np.random.Generator, settings: Augmentation
+) -> NDArray[np.float32]:
+    """Noise, brightness, contrast and gamma, each with probability `settings.intensity`."""
     for channel in range(patch.shape[-1]):
         volume = patch[..., channel]
-        if rng.random() < how.intensity:
+        if rng.random() < settings.intensity:
             sigma = np.float32(np.sqrt(rng.uniform(0, 0.1)))
             volume += sigma * rng.standard_normal(volume.shape, dtype=np.float32)
-        if rng.random() < how.intensity:
+        if rng.random() < settings.intensity:
             volume *= np.float32(rng.uniform(0.75, 1.25))
-        if rng.random() < how.intensity:
+        if rng.random() < settings.intensity:
             mean, low, high = volume.mean(), volume.min(), volume.max()
             volume -= mean
             volume *= np.float32(rng.uniform(0.75, 1.25))
             volume += mean
             np.clip(volume, low, high, out=volume)
-        if rng.random() < how.intensity:
+        if rng.random() < settings.intensity:
             _gamma(volume, rng.uniform(0.7, 1.5), inverted=rng.random() < 0.3)
     return patch
 
 
-def _gamma(volume: np.ndarray, gamma: float, *, inverted: bool) -> None:
+def _gamma(volume: NDArray[np.float32], gamma: float, *, inverted: bool) -> None:
     """Gamma correction in place that keeps mean and standard deviation (nnU-Net)."""
     sign = np.float32(-1 if inverted else 1)
     volume *= sign

@@ -20,39 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from numpy.typing import NDArray
+from pydantic import JsonValue, ValidationError
 
 from unet.parallel.fence import Fence
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError
+from unet.training.position import Position
 
+Arrays = dict[str, NDArray[np.generic]]
 KEEP = 2
 REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
 FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
-
-
-class Position(BaseModel):
-    """Where training stands: with the seed, all that sampling and augmentation need."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epoch: int  # epochs completed
-    step: int  # steps completed within the epoch that follows
-    global_step: int
-    steps_per_epoch: int
-    epochs: int
-    ranks: int
-    batch_size: int
-    threads: int
-    rate_factor: float = 1.0  # halved by every roll-back
-    rollbacks: int = 0
-    best_dice: float | None = None
-    best_epoch: int | None = None
-    elapsed: float = 0.0  # seconds that the run has used, over all its lives
-    loss: float | None = None  # mean of the newest complete epoch
-    losses: float = 0.0  # sum over the steps of the epoch that has begun
-    bad_steps: int = 0  # steps with NaN in a row, up to this one
-    settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
 
 
 @dataclass(frozen=True)
@@ -61,16 +40,16 @@ class Checkpoint:
 
     path: Path
     position: Position
-    arrays: dict[str, np.ndarray]
+    arrays: Arrays
 
 
-class Store:
+class CheckpointStore:
     """The checkpoints of one run; only rank 0 writes."""
 
     def __init__(self, run: Path, fence: Fence) -> None:
         self.run, self.folder, self.fence = run, run / "checkpoints", fence
 
-    def save(self, position: Position, arrays: dict[str, np.ndarray]) -> Path:
+    def save(self, position: Position, arrays: Arrays) -> Path:
         """Writes a checkpoint and drops the ones no longer needed.
 
         Raises:
@@ -83,14 +62,7 @@ class Store:
             self._require_space(sum(array.nbytes for array in arrays.values()))
             temporary = Path(tempfile.mkdtemp(prefix=".writing.", dir=self.folder))
             try:
-                temporary.chmod(0o755)
-                with (temporary / "state.npz").open("wb") as stream:
-                    np.savez(stream, **arrays)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                write_text(temporary / "state.json", position.model_dump_json(indent=1))
-                manifest = {name: _digest(temporary / name) for name in ("state.npz", "state.json")}
-                write_text(temporary / "manifest.json", json.dumps(manifest, indent=1))
+                _write_files(temporary, position, arrays)
                 self.fence.check()
                 self._put(temporary, final)
             finally:
@@ -108,12 +80,12 @@ class Store:
         self._drop_old()
 
     def best(self) -> Checkpoint | None:
-        """The best checkpoint, None where there is none or it is damaged."""
+        """The best checkpoint; None if no epoch was validated yet or if it is damaged."""
         try:
             name = (self.folder / "best").read_text().strip()
         except OSError:
             return None
-        return read(self.folder / name)[0]
+        return read_checkpoint(self.folder / name)[0]
 
     def newest_settings(self) -> tuple[Path, dict[str, JsonValue]] | None:
         """The newest checkpoint that says what it was made with, and that; reads no arrays."""
@@ -129,10 +101,10 @@ class Store:
         """The newest sound checkpoint; newer ones that are damaged are set aside.
 
         Args:
-            on_damage: is told each damaged one's path and what is wrong with it.
+            on_damage: called with each damaged one's path and what is wrong with it.
         """
         for path in reversed(self._numbered()):
-            checkpoint, fault = read(path)
+            checkpoint, fault = read_checkpoint(path)
             if checkpoint is not None:
                 return checkpoint
             self.set_aside(path)
@@ -154,9 +126,9 @@ class Store:
     def set_aside(self, path: Path) -> None:
         """Renames a damaged checkpoint, so that it counts as one no more but is not lost."""
         self.fence.check()
-        target = path.with_name(f"damaged.{path.name}")
-        shutil.rmtree(target, ignore_errors=True)
-        path.rename(target)
+        aside = path.with_name(f"damaged.{path.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
 
     def clear(self) -> None:
         """Removes all checkpoints: the run begins anew."""
@@ -172,8 +144,8 @@ class Store:
     def _numbered(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        found = (path for path in self.folder.iterdir() if path.name.isdigit())
-        return sorted(found, key=lambda path: int(path.name))
+        numbered = (path for path in self.folder.iterdir() if path.name.isdigit())
+        return sorted(numbered, key=lambda path: int(path.name))
 
     def _put(self, temporary: Path, final: Path) -> None:
         """Renames into place; one of the same step stays whole until the new one is there."""
@@ -195,7 +167,7 @@ class Store:
             )
 
 
-def read(path: Path) -> tuple[Checkpoint | None, str]:
+def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
     """Reads and verifies one checkpoint; returns it, or None and what is wrong with it."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
@@ -208,6 +180,18 @@ def read(path: Path) -> tuple[Checkpoint | None, str]:
     except (OSError, ValueError, KeyError, AttributeError, ValidationError) as error:
         return None, " ".join(str(error).split()) or type(error).__name__
     return Checkpoint(path, position, arrays), ""
+
+
+def _write_files(folder: Path, position: Position, arrays: Arrays) -> None:
+    """Fills a checkpoint's folder; every file is on the disk when its manifest is."""
+    folder.chmod(0o755)
+    with (folder / "state.npz").open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # has a flag besides arrays
+        stream.flush()
+        os.fsync(stream.fileno())
+    write_text(folder / "state.json", position.model_dump_json(indent=1))
+    manifest = {name: _digest(folder / name) for name in ("state.npz", "state.json")}
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
 
 
 def _digest(file: Path) -> dict[str, object]:

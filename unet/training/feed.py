@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet.data.cache import Cache
 from unet.data.regions import Target
@@ -26,13 +27,13 @@ class Batch:
     """What one step of one rank consumes.
 
     Attributes:
-        image: float32 ``[N, d, h, w, C]``.
-        target: uint8 ``[N, d, h, w, outputs]``.
+        image: ``[N, d, h, w, C]``.
+        target: ``[N, d, h, w, outputs]``.
         cases: ids of the N patches' cases.
     """
 
-    image: np.ndarray
-    target: np.ndarray
+    image: NDArray[np.float32]
+    target: NDArray[np.uint8]
     cases: tuple[str, ...]
 
 
@@ -83,7 +84,7 @@ class Feed:
                 for future in ahead:
                     future.cancel()
 
-    def _batch(self, epoch: int, indices: range, order: np.ndarray) -> Batch:
+    def _batch(self, epoch: int, indices: range, order: NDArray[np.int64]) -> Batch:
         names = tuple(self.cases[order[index]] for index in indices)
         pairs = [
             self._patch(name, epoch, index) for name, index in zip(names, indices, strict=True)
@@ -94,7 +95,9 @@ class Feed:
             cases=names,
         )
 
-    def _patch(self, name: str, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def _patch(
+        self, name: str, epoch: int, index: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         prepared = self._open(name)
         assert prepared.label is not None, "training cases have labels"
         rng = patch_rng(self.seed, epoch, index)

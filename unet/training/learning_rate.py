@@ -1,8 +1,11 @@
-"""Learning rate as a pure function of the fraction of training done."""
+"""Learning rate: its peak for N ranks, and its course over the fraction of training done."""
 
 from __future__ import annotations
 
 import math
+
+from unet.planning.plan import Plan
+from unet.training.position import Position
 
 WARM_UP = 0.04  # fraction of training spent rising linearly to the peak
 FLOOR = 0.01  # the cosine ends at this share of the peak
@@ -17,6 +20,19 @@ def peak_rate(base: float, global_batch: int) -> float:
     root of the batch); the factor is capped since very large batches of patches gain nothing.
     """
     return base * min(math.sqrt(global_batch / REFERENCE_BATCH), LARGEST_FACTOR)
+
+
+def peak_for_ranks(plan: Plan) -> float:
+    """The peak for the global batch of all ranks; the course's rate is taken as it is given."""
+    if plan.network.kind == "course":
+        return plan.learning_rate
+    return peak_rate(plan.learning_rate, plan.global_batch_size)
+
+
+def rate_of_step(peak: float, position: Position) -> float:
+    """The rate of the step that follows a position, roll-backs counted in."""
+    done = (position.epoch + position.step / position.steps_per_epoch) / position.epochs
+    return rate_at(peak, done) * position.rate_factor
 
 
 def rate_at(peak: float, fraction: float) -> float:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from unet.planning.plan import Plan
-from unet.planning.settings import TrainConfig
+from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
 from unet.system.machine import Machine
-from unet.training.checkpoint import Position
+from unet.training.position import Position
 
 
-def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> Plan:
+def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) -> Plan:
     """The run's own plan with what may change between two lives of it.
 
     Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
@@ -52,7 +52,7 @@ def adapted(saved: Plan, config: TrainConfig, ranks: int, machine: Machine) -> P
     )
 
 
-def first_position(plan: Plan, config: TrainConfig) -> Position:
+def first_position(plan: Plan, config: TrainSettings) -> Position:
     """The beginning of a run."""
     return Position(
         epoch=0,
@@ -67,47 +67,47 @@ def first_position(plan: Plan, config: TrainConfig) -> Position:
     )
 
 
-def carried_over(found: Position, own: Position, *, keep_epochs: bool) -> Position:
+def carried_over(saved: Position, beginning: Position, *, keep_epochs: bool) -> Position:
     """A checkpoint's position in this life's steps.
 
     Args:
-        found: the checkpoint's.
-        own: the beginning of a run as this life would make it.
+        saved: the checkpoint's position.
+        beginning: that of a run as this life would make it.
         keep_epochs: whether the checkpoint's number of epochs holds, not this life's.
     """
-    ratio = own.steps_per_epoch / found.steps_per_epoch
-    return found.model_copy(
+    ratio = beginning.steps_per_epoch / saved.steps_per_epoch
+    return saved.model_copy(
         update={
-            "step": round(found.step * ratio),
-            "losses": found.losses * ratio if ratio != 1 else found.losses,
-            "steps_per_epoch": own.steps_per_epoch,
-            "ranks": own.ranks,
-            "batch_size": own.batch_size,
-            "threads": own.threads,
-            "epochs": found.epochs if keep_epochs else own.epochs,
+            "step": round(saved.step * ratio),
+            "losses": saved.losses * ratio if ratio != 1 else saved.losses,
+            "steps_per_epoch": beginning.steps_per_epoch,
+            "ranks": beginning.ranks,
+            "batch_size": beginning.batch_size,
+            "threads": beginning.threads,
+            "epochs": saved.epochs if keep_epochs else beginning.epochs,
         }
     )
 
 
 def require_same_settings(
-    where: str, found: Mapping[str, JsonValue], own: Mapping[str, JsonValue]
+    where: str, saved: Mapping[str, JsonValue], given: Mapping[str, JsonValue]
 ) -> None:
     """Refuses to go on with other settings than the run was begun with.
 
     Raises:
         UsageError: names the first field that differs.
     """
-    for name in sorted(found.keys() | own.keys()):
-        before, now = found.get(name), own.get(name)
+    for name in sorted(saved.keys() | given.keys()):
+        before, now = saved.get(name), given.get(name)
         if before != now:
             raise UsageError(
                 "--" + name.replace("_", "-"),
-                f"{_said(now)}, but {where} was written with {_said(before)}",
+                f"{_in_words(now)}, but {where} was written with {_in_words(before)}",
                 "give the same, another --output, or --resume never",
             )
 
 
-def _said(value: JsonValue) -> str:
+def _in_words(value: JsonValue) -> str:
     return "nothing given" if value is None else str(value)
 
 

@@ -7,15 +7,19 @@ order, and ranks never see the same patch within an epoch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from unet.data.cache import Prepared
+from unet.data.cache_entry import PreparedCase
+
+V = TypeVar("V", bound=np.generic)
 
 FOREGROUND_SHARE = 0.5  # of patches centred on a labelled voxel; nnU-Net takes 1 of a batch of 2
 
 
-def case_order(seed: int, epoch: int, cases: int, patches: int) -> np.ndarray:
+def case_order(seed: int, epoch: int, cases: int, patches: int) -> NDArray[np.int64]:
     """Indices of the cases that an epoch's patches come from, int64 ``[patches]``.
 
     Whole permutations one after the other, so that each case comes equally often.
@@ -31,7 +35,7 @@ def patch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
 
 
 def patch_start(
-    prepared: Prepared,
+    prepared: PreparedCase,
     patch_size: Sequence[int],
     labels: Sequence[int],
     rng: np.random.Generator,
@@ -65,7 +69,7 @@ def patch_start(
     return (start[0], start[1], start[2])
 
 
-def cut(volume: np.ndarray, start: Sequence[int], size: Sequence[int]) -> np.ndarray:
+def cut(volume: NDArray[V], start: Sequence[int], size: Sequence[int]) -> NDArray[V]:
     """Copies a box out of a volume ``[D, H, W, ...]``; 0 where it reaches outside."""
     result = np.zeros((*size, *volume.shape[3:]), volume.dtype)
     inside = [
@@ -74,8 +78,8 @@ def cut(volume: np.ndarray, start: Sequence[int], size: Sequence[int]) -> np.nda
     ]
     if all(low < high for low, high in inside):
         source = tuple(slice(low, high) for low, high in inside)
-        target = tuple(
+        destination = tuple(
             slice(low - s, high - s) for (low, high), s in zip(inside, start, strict=True)
         )
-        result[target] = volume[source]
+        result[destination] = volume[source]
     return result

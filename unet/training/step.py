@@ -18,16 +18,24 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from unet.network.losses import combine, dice_of, level_sums, level_weights, shrink_target
+from unet.network.losses import combine, dice_of
 from unet.network.model import build_network
-from unet.parallel.comm import Comm, as_peer_lost
-from unet.planning.plan import Shape
+from unet.parallel.comm import Comm
+from unet.parallel.horovod_engine import as_peer_lost
+from unet.planning.plan import StepShape
 from unet.system.errors import MemoryShortError, UsageError
+from unet.training.batch_loss import BatchLoss, pack
+from unet.training.checkpoint import Arrays
 from unet.training.ema import Ema
 
 CLIP = 12.0  # largest global gradient norm (nnU-Net)
 WEIGHT_DECAY = 1e-4
+Image = NDArray[np.float32]
+Target = NDArray[np.uint8]
+Outputs = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
+"""Loss, whether it was finite, whether a rank was told to stop, and Dice: scalars."""
 NO_MEMORY = "exception:Status: 1,"  # how TensorFlow passes on oneDNN's dnnl_out_of_memory
 
 
@@ -50,12 +58,13 @@ class Trainer:
         seed: of the initial weights; every rank then takes rank 0's.
     """
 
-    def __init__(self, shape: Shape, comm: Comm, seed: int) -> None:
+    def __init__(self, shape: StepShape, comm: Comm, seed: int) -> None:
         keras.utils.set_random_seed(seed)
         self.shape, self.comm = shape, comm
         self.model = build_network(
             shape.network, shape.precision, shape.patch_size, supervised=True
         )
+        self.loss = BatchLoss(self.model, shape, comm.size)
         self.optimizer = keras.optimizers.AdamW(
             learning_rate=1e-3, weight_decay=WEIGHT_DECAY, beta_2=0.99
         )
@@ -91,11 +100,11 @@ class Trainer:
         named |= {f"optimizer/{i:04d}": v.value for i, v in enumerate(self.optimizer.variables)}
         return named | {f"ema/{i:04d}": v for i, v in enumerate(self.ema.variables)}
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> Arrays:
         """A copy of all state."""
         return {name: variable.numpy() for name, variable in self.variables().items()}
 
-    def restore(self, arrays: dict[str, np.ndarray], where: str) -> None:
+    def restore(self, arrays: Arrays, where: str) -> None:
         """Sets all state from what `state` returned; nothing is changed where it does not fit.
 
         Args:
@@ -116,8 +125,8 @@ class Trainer:
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
-    def averaged_weights(self) -> list[np.ndarray]:
-        """Weights for inference, in `model.get_weights` order: EMA where there is one."""
+    def averaged_weights(self) -> list[NDArray[np.float32]]:
+        """Weights for inference, in `model.get_weights` order: averages of all that are trained."""
         shadow = {
             id(variable): average.numpy()
             for variable, average in zip(
@@ -128,12 +137,12 @@ class Trainer:
 
     # -- the step ---------------------------------------------------------------------------
 
-    def step(self, image: np.ndarray, target: np.ndarray, rate: float, stop: bool) -> StepResult:
+    def step(self, image: Image, target: Target, rate: float, stop: bool) -> StepResult:
         """Runs one step.
 
         Args:
-            image: float32 ``[N, d, h, w, C]``.
-            target: uint8 ``[N, d, h, w, outputs]``.
+            image: ``[N, d, h, w, C]``.
+            target: ``[N, d, h, w, outputs]``.
             rate: learning rate of this step.
             stop: whether this rank was asked to stop.
 
@@ -141,12 +150,12 @@ class Trainer:
             PeerLostError: another rank ended or stopped answering.
             MemoryShortError: TensorFlow could not allocate a tensor.
         """
-        given = tf.constant(rate, tf.float32), tf.constant(float(stop))
+        scalars = tf.constant(rate, tf.float32), tf.constant(float(stop))
         try:
             if self.slice == self.shape.batch_size:
-                outputs = self._step(tf.constant(image), tf.constant(target), *given)
+                outputs = self._step(tf.constant(image), tf.constant(target), *scalars)
             else:
-                outputs = self._in_slices(image, target, *given)
+                outputs = self._in_slices(image, target, *scalars)
             loss, finite, stopping, dice = (output.numpy() for output in outputs)
         except (tf.errors.OpError, RuntimeError) as error:
             if isinstance(error, tf.errors.ResourceExhaustedError) or NO_MEMORY in str(error):
@@ -162,12 +171,12 @@ class Trainer:
         """Gradients of the global batch, mean over ranks, and the sums behind its loss.
 
         Returns:
-            one gradient per trainable variable, and what `_unpacked` takes apart.
+            one gradient per trainable variable, and what `BatchLoss.unpack` takes apart.
         """
         with tf.GradientTape() as tape:
-            local = self._levels(image, target)
-            total = self.comm.allreduce_tensor(tf.stop_gradient(_packed(local, stop)))
-            loss = combine(local, self._unpacked(total)[0], self.comm.size)
+            local = self.loss.local_sums(image, target)
+            total = self.comm.allreduce_tensor(tf.stop_gradient(pack(local, stop)))
+            loss = combine(local, self.loss.unpack(total).sums, self.comm.size)
         return self._shared(tape.gradient(loss, self.weights)), total
 
     def _shared(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -187,48 +196,50 @@ class Trainer:
 
     def _whole(
         self, image: tf.Tensor, target: tf.Tensor, rate: tf.Tensor, stop: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> Outputs:
         before = [tf.identity(variable) for variable in self.statistics]
         gradients, total = self.gradients(image, target, stop)
         return self._move(gradients, total, rate, before)
 
     def _in_slices(
-        self, image: np.ndarray, target: np.ndarray, rate: tf.Tensor, stop: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        self,
+        image: NDArray[np.float32],
+        target: NDArray[np.uint8],
+        rate: tf.Tensor,
+        stop: tf.Tensor,
+    ) -> Outputs:
         """The step on a batch too large for memory; eager, so that each slice is freed."""
         before = [tf.identity(variable) for variable in self.statistics]
         slices = [
             (image[first : first + self.slice], target[first : first + self.slice])
             for first in range(0, self.shape.batch_size, self.slice)
         ]
-        own = tf.add_n([self._slice_sums(*map(tf.constant, part)) for part in slices])
+        rank_sums = tf.add_n([self._slice_sums(*map(tf.constant, part)) for part in slices])
         for variable, value in zip(self.statistics, before, strict=True):
             variable.assign(value)  # the second pass moves them
-        total = self._share(tf.concat([own[:-1], stop[None]], 0))
+        total = self._share(tf.concat([rank_sums[:-1], stop[None]], 0))
         for part in slices:
             self._add(*map(tf.constant, part), total)
-        outputs = self._finish(total, rate, before)
+        outputs: Outputs = self._finish(total, rate, before)
         for variable in self._total:
             variable.assign(tf.zeros_like(variable))
         return outputs
 
     def _sums_of_slice(self, image: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        local = self._levels(image, target)
+        local = self.loss.local_sums(image, target)
         share = self.slice / self.shape.batch_size
-        return _packed([(sums, share * entropy) for sums, entropy in local], tf.constant(0.0))
+        return pack([(sums, share * entropy) for sums, entropy in local], tf.constant(0.0))
 
     def _add_gradients(self, image: tf.Tensor, target: tf.Tensor, total: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
-            local = self._levels(image, target)
+            local = self.loss.local_sums(image, target)
             share = self.slice / self.shape.batch_size
-            loss = combine(local, self._unpacked(total)[0], self.comm.size, share)
-        found = tape.gradient(loss, self.weights)
-        for accumulated, gradient in zip(self._total, found, strict=True):
+            loss = combine(local, self.loss.unpack(total).sums, self.comm.size, share)
+        gradients = tape.gradient(loss, self.weights)
+        for accumulated, gradient in zip(self._total, gradients, strict=True):
             accumulated.assign_add(gradient)
 
-    def _move_by_total(
-        self, total: tf.Tensor, rate: tf.Tensor, before: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _move_by_total(self, total: tf.Tensor, rate: tf.Tensor, before: list[tf.Tensor]) -> Outputs:
         gradients = self._shared([tf.identity(variable) for variable in self._total])
         return self._move(gradients, total, rate, before)
 
@@ -238,20 +249,15 @@ class Trainer:
         total: tf.Tensor,
         rate: tf.Tensor,
         before: list[tf.Tensor],
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> Outputs:
         """Moves weights and EMA, or where something is not finite leaves all as before.
 
         Args:
             before: batch normalisation's moving statistics before the forward pass.
         """
-        world, entropy, stops = self._unpacked(total)
+        batch = self.loss.unpack(total)
         norm = tf.linalg.global_norm(gradients)
-        reported = entropy + tf.add_n(
-            [
-                weight * (1.0 - tf.reduce_mean(dice_of(sums)))
-                for weight, sums in zip(level_weights(len(world)), world, strict=True)
-            ]
-        )
+        reported = self.loss.value(batch)
 
         def move() -> tf.Tensor:
             scale = tf.minimum(1.0, CLIP / (norm + 1e-6))
@@ -266,33 +272,4 @@ class Trainer:
             return tf.constant(False)
 
         moved = tf.cond(tf.math.is_finite(norm) & tf.math.is_finite(reported), move, stay)
-        return reported, moved, stops > 0, tf.reduce_mean(dice_of(world[0]))
-
-    def _levels(self, image: tf.Tensor, target: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        """Per supervised level the Dice sums ``[3, K']`` and the mean cross-entropy."""
-        levels = self.model(image, training=True)
-        local, shrunk = [], target
-        for index, logits in enumerate(levels if isinstance(levels, list) else [levels]):
-            if index:
-                shrunk = shrink_target(shrunk, self.shape.network.strides[index - 1])
-            local.append(level_sums(logits, shrunk, self.shape.activation))
-        return local
-
-    def _unpacked(self, total: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Per level the sums over ranks ``[3, K']``; mean cross-entropy; ranks told to stop."""
-        network = self.shape.network
-        regions = network.outputs - (self.shape.activation == "softmax")
-        levels = len(self.model.outputs)
-        sums = tf.reshape(total[:-2], [levels, 3, regions])
-        return [sums[level] for level in range(levels)], total[-2] / self.comm.size, total[-1]
-
-
-def _packed(local: list[tuple[tf.Tensor, tf.Tensor]], stop: tf.Tensor) -> tf.Tensor:
-    """Dice sums, cross-entropy and stop flag in one vector, for one small allreduce."""
-    entropy = tf.add_n(
-        [
-            weight * value
-            for weight, (_, value) in zip(level_weights(len(local)), local, strict=True)
-        ]
-    )
-    return tf.concat([*(tf.reshape(sums, [-1]) for sums, _ in local), [entropy, stop]], 0)
+        return reported, moved, batch.stops > 0, tf.reduce_mean(dice_of(batch.sums[0]))

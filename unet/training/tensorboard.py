@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from tensorflow.core.util.event_pb2 import Event
 
 from unet.system.errors import DiskError
 
 
-class Board:
+class TensorBoardLog:
     """Writes one life's events; the file is begun with the first of them."""
 
     def __init__(self, folder: Path) -> None:
@@ -28,12 +29,12 @@ class Board:
         self._writer: tf.io.TFRecordWriter | None = None
 
     def add(
-        self, epoch: int, curves: Mapping[str, float | None], picture: np.ndarray | None
+        self, epoch: int, curves: Mapping[str, float | None], picture: NDArray[np.float32] | None
     ) -> None:
         """Adds what is known of an epoch.
 
         Args:
-            curves: a value per curve; None where there is none.
+            curves: a value per curve; one of None is left out.
             picture: float32 ``[height, width, 3]`` from 0 to 1, upper left corner first.
 
         Raises:

@@ -1,6 +1,12 @@
-"""How many epochs still fit into a time budget."""
+"""Turns a time budget into epochs."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unet.parallel.comm import Comm
+from unet.training.position import Position
+from unet.training.timing import RunTime
 
 USABLE = 0.97  # of the budget; the rest writes the model
 SAFETY = 1.03  # epochs to come may be a little slower than the last
@@ -20,3 +26,34 @@ def epochs_that_fit(
     """
     share = SAFETY * epoch_seconds + validation_seconds / validate_every
     return done + max(0, int((left - validation_seconds) / max(share, 1e-9)))
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """The number of epochs that a run's time allows, as rank 0 sees it.
+
+    Attributes:
+        seconds: for the whole run; None where the number of epochs is given.
+        validate_every: epochs between validations.
+        time: what the run has used, and what its epochs take.
+    """
+
+    seconds: float | None
+    validate_every: int
+    time: RunTime
+    comm: Comm
+
+    def epochs_at_the_end_of(self, position: Position) -> int:
+        """Total number of epochs, decided anew after the last step of each; collective."""
+        if self.seconds is None:
+            return position.epochs
+        fit = epochs_that_fit(
+            done=position.epoch + 1,
+            left=USABLE * self.seconds - self.time.elapsed(),
+            epoch_seconds=position.steps_per_epoch * self.time.step_seconds,
+            validation_seconds=self.time.validation_seconds,
+            validate_every=self.validate_every,
+        )
+        decided = self.comm.gather_objects(fit)[0]
+        assert isinstance(decided, int), "rank 0 has counted"
+        return decided

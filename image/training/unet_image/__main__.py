@@ -7,13 +7,27 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from unet.cli.main import report_error
 from unet.system.errors import DiskError, UnetError, UsageError
 from unet_image import account, check, rendezvous, stage, worker
 
+
+class Command(Protocol):
+    """What a module offers that is a word of the entry point."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds its command line."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Does it; returns the exit code or raises `UnetError`."""
+
+
 LAUNCH_ARGUMENTS = Path("/etc/unet/config/launch.json")
-OWN = {"rendezvous": rendezvous, "check": check, "stage": stage}
+COMMANDS: dict[str, Command] = {"rendezvous": rendezvous, "check": check, "stage": stage}
 
 
 def launch_arguments(path: Path = LAUNCH_ARGUMENTS) -> list[str]:
@@ -37,12 +51,13 @@ def main(arguments: list[str]) -> int:
     """Prepares the account and runs one entry point, or hands over to `python -m unet`."""
     word, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
     try:
-        if word in OWN:
+        if word in COMMANDS:
+            command = COMMANDS[word]
             if word != "check":  # the worker that is asked has its account
                 account.prepare()
-            parser = argparse.ArgumentParser(prog=word, description=OWN[word].__doc__)
-            OWN[word].add_arguments(parser)
-            return OWN[word].run(parser.parse_args(rest))
+            parser = argparse.ArgumentParser(prog=word, description=command.__doc__)
+            command.add_arguments(parser)
+            return command.run(parser.parse_args(rest))
         home = account.prepare()
         if word == "worker":
             if rest:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unet.parallel.launch import Host, own_address, parse_hostfile
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.network_interface import address_towards
 from unet.system.errors import DataError, DiskError, PeerLostError, UnetError, UsageError
 from unet.system.logfmt import format_line
 
@@ -190,7 +191,8 @@ def _watch(roll: Roll, index: int, data: Path, output: Path, port: int) -> None:
                 line = {"event": "rendezvous", "rank": rank, "host": host, "state": state}
                 print(format_line(line | {"cause": answer.cause}), flush=True)
             roll.causes[index] = answer.cause
-            roll.error = roll.error or (answer.error and (rank, answer.error))
+            if roll.error is None and answer.error is not None:
+                roll.error = (rank, answer.error)
             roll.changed.notify_all()
         if answer.cause is None or answer.error:
             return
@@ -206,7 +208,7 @@ def ask(
     run_command: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run,
 ) -> Answer:
     """Asks one worker once."""
-    address = own_address(host)
+    address = address_towards(host)
     if address is None:
         return Answer("name does not resolve")
     check = [sys.executable, "-m", "unet_image", "check", "--data", str(data)]

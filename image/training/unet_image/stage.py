@@ -75,6 +75,7 @@ def _source(args: argparse.Namespace) -> Source:
 def _fetch(source: Source, endpoint: str | None, work: Path) -> Path:
     """Downloads and unpacks into `work`; the folder that holds the files."""
     files = work / "files"
+    packed: Path | None
     if endpoint is None:
         packed = fetch_https(source, work / "archive", Transfer())
     else:

@@ -8,13 +8,17 @@ use and refuses the rest, so that a new kind of field cannot slip through wrongl
 from __future__ import annotations
 
 import copy
+from typing import TypeAlias
+
+from pydantic import JsonValue
 
 from unet_operator.api.names import MAX_NAME
 from unet_operator.api.schema import GROUP, KIND, PLURAL, VERSION, Model, rules
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import Status
 
-Json = dict[str, object]
+Node: TypeAlias = dict[str, JsonValue]
+"""A node of a schema, or any other object of JSON."""
 
 _DROPPED = {"title", "default", "unit", "$defs", "additionalProperties", "properties", "items"}
 _KEPT = {
@@ -49,9 +53,9 @@ _FROZEN = (
 )
 
 
-def definition() -> Json:
-    """The whole CustomResourceDefinition."""
-    root: Json = {
+def openapi_schema() -> Node:
+    """The schema of the whole resource."""
+    return {
         "type": "object",
         "description": "A 3D U-Net to train on a Medical Segmentation Decathlon data set: "
         "MPI workers, a launcher, then an evaluation that prints its Dice score.",
@@ -87,6 +91,10 @@ def definition() -> Json:
             "status": {**structural(Status), "description": "What the operator has seen."},
         },
     }
+
+
+def definition() -> Node:
+    """The whole CustomResourceDefinition."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -115,28 +123,32 @@ def definition() -> Json:
                         {"name": n, "type": t, "jsonPath": p, "priority": o, "description": d}
                         for n, t, p, o, d in _COLUMNS
                     ],
-                    "schema": {"openAPIV3Schema": root},
+                    "schema": {"openAPIV3Schema": openapi_schema()},
                 }
             ],
         },
     }
 
 
-def structural(model: type[Model]) -> Json:
+def structural(model: type[Model]) -> Node:
     """The model's structural schema, with units and defaults spelled out in descriptions.
 
     Raises:
         ValueError: the model uses a kind of schema that this translation does not know.
     """
     source = model.model_json_schema(mode="validation")
-    definitions = source.get("$defs", {})
-    return _node(source, definitions, model.__name__)
+    return _node(source, mapping(source.get("$defs")), model.__name__)
 
 
-def _node(source: Json, definitions: Json, path: str) -> Json:
+def mapping(value: JsonValue | None) -> Node:
+    """The value as an object of JSON; an empty one if it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _node(source: Node, definitions: Node, path: str) -> Node:
     source = _resolve(source, definitions)
     int_or_string = "x-kubernetes-int-or-string" in source
-    node: Json = {}
+    node: Node = {}
     for key, value in source.items():
         if key.startswith("x-kubernetes-") or (key in _KEPT and key != "description"):
             node[key] = copy.deepcopy(value)
@@ -153,25 +165,24 @@ def _node(source: Json, definitions: Json, path: str) -> Json:
     if "type" not in node and not int_or_string:
         raise ValueError(f"{path}: has no type")
     if "properties" in source:
-        properties = {
-            name: _property(child, definitions, f"{path}.{name}")
-            for name, child in source["properties"].items()
+        node["properties"] = {
+            name: _property(mapping(child), definitions, f"{path}.{name}")
+            for name, child in mapping(source["properties"]).items()
         }
-        node["properties"] = properties
         if source.get("required"):
             node["required"] = source["required"]
     elif isinstance(source.get("additionalProperties"), dict) and (
         "x-kubernetes-preserve-unknown-fields" not in source
     ):
         node["additionalProperties"] = _node(
-            source["additionalProperties"], definitions, f"{path}.*"
+            mapping(source["additionalProperties"]), definitions, f"{path}.*"
         )
     if "items" in source:
-        node["items"] = _node(source["items"], definitions, f"{path}[]")
+        node["items"] = _node(mapping(source["items"]), definitions, f"{path}[]")
     return node
 
 
-def _property(child: Json, definitions: Json, path: str) -> Json:
+def _property(child: Node, definitions: Node, path: str) -> Node:
     """A field: its node, its description with unit and default, its default for the server."""
     node = _node(child, definitions, path)
     resolved = _resolve(child, definitions)
@@ -193,7 +204,7 @@ def _property(child: Json, definitions: Json, path: str) -> Json:
     return {"description": text, **node}
 
 
-def _shown(value: object) -> str:
+def _shown(value: JsonValue) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
@@ -203,30 +214,31 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _nested(node: Json, default: object) -> bool:
+def _nested(node: Node, default: JsonValue) -> bool:
     """Whether `default` is what the fields' own defaults would give."""
-    own = {k: p["default"] for k, p in node["properties"].items() if "default" in p}
-    filled = {k: _filled(node["properties"][k], v) for k, v in own.items()}
-    return filled == {k: v for k, v in default.items() if v is not None}
+    return _defaults(node) == {k: v for k, v in mapping(default).items() if v is not None}
 
 
-def _filled(node: Json, default: object) -> object:
-    if default != {} or "properties" not in node:
-        return default
-    children = {k: p for k, p in node["properties"].items() if "default" in p}
-    return {k: _filled(p, p["default"]) for k, p in children.items()}
+def _defaults(node: Node) -> Node:
+    """The fields' own defaults, level by level."""
+    fields = {name: mapping(field) for name, field in mapping(node.get("properties")).items()}
+    return {name: _filled(field) for name, field in fields.items() if "default" in field}
 
 
-def _resolve(source: Json, definitions: Json) -> Json:
+def _filled(field: Node) -> JsonValue:
+    return _defaults(field) if field["default"] == {} else field["default"]
+
+
+def _resolve(source: Node, definitions: Node) -> Node:
     """Follows $ref and unwraps `X | None`."""
     if "$ref" in source:
-        target = definitions[str(source["$ref"]).rsplit("/", 1)[1]]
+        target = mapping(definitions[str(source["$ref"]).rsplit("/", 1)[1]])
         return {**_resolve(target, definitions), **{k: v for k, v in source.items() if k != "$ref"}}
     options = source.get("anyOf")
-    if options and "x-kubernetes-int-or-string" not in source:
+    if isinstance(options, list) and "x-kubernetes-int-or-string" not in source:
         real = [option for option in options if option != {"type": "null"}]
         if len(real) != 1:
             raise ValueError(f"a union of {len(real)} types has no structural schema")
         rest = {k: v for k, v in source.items() if k != "anyOf"}
-        return {**_resolve(real[0], definitions), **rest}
+        return {**_resolve(mapping(real[0]), definitions), **rest}
     return source

@@ -1,4 +1,4 @@
-"""Names and labels of everything a training owns.
+"""Names of everything a training owns.
 
 All are functions of the training's name, the attempt and the round, so that a late event of
 an older attempt cannot be mistaken and a second create meets the first.  The host
@@ -9,18 +9,6 @@ from __future__ import annotations
 
 MAX_NAME = 63 - len("-evaluate-999-255")
 """Longest name of a training: an evaluation pod's host name is the longest of its pods'."""
-
-MANAGED_BY = "unet-operator"
-LABEL_MANAGED = "app.kubernetes.io/managed-by"
-LABEL_NAME = "unet.dev/training"
-LABEL_UID = "unet.dev/training-uid"
-LABEL_ROLE = "unet.dev/role"
-LABEL_ATTEMPT = "unet.dev/attempt"
-SELECTOR = f"{LABEL_MANAGED}={MANAGED_BY}"
-ANNOTATION_HASH = "unet.dev/hash"
-
-SSH_PORT = 2222
-DATA, OUTPUT, CONFIG, SSH = "/data", "/output", "/etc/unet/config", "/etc/unet/ssh"
 
 
 def service(name: str) -> str:
@@ -87,22 +75,6 @@ def output_claim(name: str) -> str:
     return f"{name}-output"
 
 
-def run_folder(name: str, uid: str) -> str:
-    """Path of the run folder in a pod: a re-created resource never resumes silently."""
-    return f"{OUTPUT}/{name}-{uid8(uid)}"
-
-
 def uid8(uid: str) -> str:
     """The first eight digits of a uid."""
     return uid.replace("-", "")[:8]
-
-
-def selector(name: str, uid: str) -> dict[str, str]:
-    """Labels that all pods of a training share, and none of a deleted namesake's."""
-    return {LABEL_MANAGED: MANAGED_BY, LABEL_NAME: name, LABEL_UID: uid}
-
-
-def labels(name: str, uid: str, role: str, attempt: int | None = None) -> dict[str, str]:
-    """Labels of an object; `attempt` also carries the round of an evaluation."""
-    found = {**selector(name, uid), LABEL_ROLE: role}
-    return found if attempt is None else {**found, LABEL_ATTEMPT: str(attempt)}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from unet_operator.api.spec import Metadata, Spec
+from unet_operator.api import names
+from unet_operator.api.metadata import Metadata
+from unet_operator.api.migration import migrated
+from unet_operator.api.spec import Spec
 from unet_operator.api.status import Status
-from unet_operator.observe.objects import Body
 
 
 class InvalidSpec(Exception):
@@ -19,7 +22,7 @@ class InvalidSpec(Exception):
 
 
 @dataclass(frozen=True)
-class Training:
+class UNetTraining:
     """The parsed resource."""
 
     meta: Metadata
@@ -31,21 +34,26 @@ class Training:
         """metadata.name."""
         return self.meta.name
 
+    @property
+    def output_claim(self) -> str:
+        """Name of the claim that takes the output: the user's, or the one to create."""
+        return self.spec.output.claim_name or names.output_claim(self.name)
 
-def metadata(body: Body) -> Metadata:
+
+def metadata(body: Mapping[str, object]) -> Metadata:
     """The part of the metadata that the operator reads."""
     return Metadata.model_validate(body["metadata"])
 
 
-def status(body: Body) -> Status:
+def status(body: Mapping[str, object]) -> Status:
     """The status; an empty one if what is there cannot be read."""
     try:
-        return Status.model_validate(body.get("status") or {})
+        return migrated(Status.model_validate(body.get("status") or {}))
     except ValidationError:
         return Status()
 
 
-def parse(body: Body) -> Training:
+def parse(body: Mapping[str, object]) -> UNetTraining:
     """Parses the resource.
 
     Raises:
@@ -62,4 +70,4 @@ def parse(body: Body) -> Training:
         raise InvalidSpec(
             f"{faults}; correct the field, or install the CRD of this operator's version"
         ) from error
-    return Training(meta=metadata(body), spec=spec, status=status(body))
+    return UNetTraining(meta=metadata(body), spec=spec, status=status(body))

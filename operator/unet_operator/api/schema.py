@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 GROUP = "unet.dev"
@@ -17,7 +17,9 @@ KIND = "UNetTraining"
 PLURAL = "unettrainings"
 API_VERSION = f"{GROUP}/{VERSION}"
 
-QUANTITY_PATTERN = r"^\+?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"  # noqa: E501 - the pattern of apimachinery's resource.Quantity without its minus, one piece
+_NUMBER = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+QUANTITY_PATTERN = rf"^\+?{_NUMBER}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_NUMBER}))?$"
+"""The pattern of apimachinery's resource.Quantity without its minus."""
 
 
 class Model(BaseModel):
@@ -56,11 +58,11 @@ Quantity = Annotated[
 """A Kubernetes quantity: 2, 500m, 4Gi."""
 
 
-def rules(*pairs: tuple[str, str]) -> dict[str, list[dict[str, str]]]:
+def rules(*pairs: tuple[str, str]) -> dict[str, JsonValue]:
     """CEL rules of a schema node, each a pair of (rule, message)."""
     return {"x-kubernetes-validations": [{"rule": r, "message": m} for r, m in pairs]}
 
 
-def set_of(**extra: str) -> dict[str, str]:
+def set_of() -> dict[str, JsonValue]:
     """Marks a list as a set: the API server refuses duplicates."""
-    return {"x-kubernetes-list-type": "set", **extra}
+    return {"x-kubernetes-list-type": "set"}

@@ -37,12 +37,6 @@ Phase = Literal[
 ]
 
 
-UNCOUNTED = {"WorkerPreempted", "WorkerEvicted", "NodeLost", "WorkerDeleted"}
-"""Losses of a worker that do not count against backoffLimit."""
-LOST = {*UNCOUNTED, "WorkerOutOfMemory", "WorkerFailed"}
-"""Reasons of WorkersReady=False that mean: this attempt has lost a worker."""
-
-
 class Condition(Lenient):
     """One aspect of the training, true, false or not known yet (metav1.Condition)."""
 
@@ -96,6 +90,24 @@ class Reduced(Lenient):
         default=None,
         description="Size of a patch along the array axes.",
         json_schema_extra={"unit": "voxels"},
+    )
+
+
+class LastFailure(Lenient):
+    """Why an attempt ended, or is about to end: written down before the pod that tells it goes."""
+
+    attempt: int = Field(description="The attempt that it befell.")
+    reason: str = Field(description="Why, in one CamelCase word for programs.")
+    message: str = Field(description="Why, in one line for people.")
+    time: Time = Field(description="When it was first seen, UTC.")
+    counted: bool = Field(
+        default=True,
+        description="Whether it is of a kind that counts against backoffLimit.",
+    )
+    memory: bool = Field(default=False, description="Whether a smaller batch or patch may mend it.")
+    announced: bool = Field(
+        default=False,
+        description="Whether the pod was told to end, so that ranks may write a checkpoint first.",
     )
 
 
@@ -179,6 +191,10 @@ class Status(Lenient):
         description="Epoch of the last checkpoint when a connection between ranks last broke; "
         "should one break again before a later checkpoint, it counts as a failure.",
     )
+    last_failure: LastFailure | None = Field(
+        default=None,
+        description="Why an attempt ended, or is about to end once its ranks have.",
+    )
     next_attempt_time: Time | None = Field(
         default=None, description="The next attempt starts no earlier, UTC."
     )
@@ -187,6 +203,10 @@ class Status(Lenient):
     )
     completion_time: Time | None = Field(default=None, description="When it ended, UTC.")
     replicas: int = Field(default=0, description="Worker pods of the present attempt.")
+    reduced_replicas: int | None = Field(
+        default=None,
+        description="Worker pods that the next attempt makes do with, for want of room.",
+    )
     workers: str | None = Field(default=None, description="Worker pods ready of those wanted.")
     gang: str | None = Field(
         default=None, description="How the workers are bound: PodGroup (all or none) or none."
@@ -205,6 +225,9 @@ class Status(Lenient):
         default=None,
         description="Best known Dice, 0 to 1: of the last validation, then of the evaluation.",
     )
+    evaluation_round: int | None = Field(
+        default=None, description="Number of the evaluation that was begun last, from 1."
+    )
     evaluation: EvaluationResult | None = Field(default=None, description="The score.")
 
     def condition(self, kind: ConditionType) -> Condition | None:
@@ -213,10 +236,21 @@ class Status(Lenient):
 
     def holds(self, kind: ConditionType) -> bool:
         """Whether the condition is True."""
-        found = self.condition(kind)
-        return found is not None and found.status == "True"
+        condition = self.condition(kind)
+        return condition is not None and condition.status == "True"
 
     def reason(self, kind: ConditionType) -> str:
         """The condition's reason, empty if it was never set."""
-        found = self.condition(kind)
-        return found.reason if found else ""
+        condition = self.condition(kind)
+        return condition.reason if condition else ""
+
+    @property
+    def checkpoint_epoch(self) -> int:
+        """The last checkpoint's epoch, 0 before there is one."""
+        return (self.training.checkpoint_epoch if self.training else None) or 0
+
+    @property
+    def failure_of_this_attempt(self) -> LastFailure | None:
+        """What has befallen the present attempt, if something has."""
+        last = self.last_failure
+        return last if last is not None and last.attempt == self.attempt else None

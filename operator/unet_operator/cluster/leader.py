@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from unet_operator.cluster.client import LEASES, ApiError, Cluster
-from unet_operator.observe.objects import Body
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import LEASES
+from unet_operator.cluster.lease import NAME, Lease, held_lease, parse_lease, released_lease
 
 log = logging.getLogger(__name__)
 
-NAME = "unet-operator"
 DURATION, DEADLINE, PERIOD = 15.0, 10.0, 2.0
 """Seconds a Lease holds, may go unrenewed before its holder stops, and between tries: the
 values of client-go's leader election, which kube-controller-manager uses too."""
@@ -36,7 +37,8 @@ class Leader:
     ) -> None:
         self._cluster, self._namespace = cluster, namespace
         self._identity, self._now, self._clock = identity, now, clock
-        self._seen: tuple[str, float] | None = None
+        self._version_seen, self._seen_at = "", 0.0
+        """resourceVersion of another's Lease, and when it was first seen by our own clock."""
         self.leading = False
 
     async def acquire(self) -> None:
@@ -55,72 +57,53 @@ class Leader:
                 renewed = self._clock()
         self.leading = False
 
-    async def attempt(self, patience: float = DEADLINE) -> bool:
+    async def attempt(self, timeout: float = DEADLINE) -> bool:
         """Takes or renews the Lease; False when another replica has it or none answers."""
         try:
             # A request that hangs must not outlast the Lease.
-            async with asyncio.timeout(patience):
-                return await self._take()
+            async with asyncio.timeout(timeout):
+                return await self._take_or_renew()
         except TimeoutError:
-            log.warning("lease: no answer within %.0f s", patience)
+            log.warning("lease: no answer within %.0f s", timeout)
         except ApiError as error:
             if error.status != 409:
                 log.warning("lease: %s", error)
         return False
 
-    async def _take(self) -> bool:
-        found = await self._cluster.get(LEASES, self._namespace, NAME)
-        if found is None:
-            await self._cluster.create(LEASES, self._namespace, self._manifest(None))
-        elif self._free(found):
-            await self._cluster.replace(LEASES, self._namespace, self._manifest(found))
-        else:
-            self.leading = False
-            return False
-        return True
-
     async def release(self) -> None:
         """Gives the Lease up, so that the next replica need not wait for it to expire."""
         self.leading = False
         try:
-            found = await self._cluster.get(LEASES, self._namespace, NAME)
-            if found is not None and found["spec"].get("holderIdentity") == self._identity:
-                body = {**found, "spec": {**found["spec"], "holderIdentity": ""}}
-                await self._cluster.replace(LEASES, self._namespace, body)
+            lease = await self._read()
+            if lease is not None and lease.holder == self._identity:
+                await self._cluster.replace(LEASES, self._namespace, released_lease(lease))
         except ApiError as error:
             log.warning("lease not released: %s", error)
 
-    def _free(self, lease: Body) -> bool:
+    async def _read(self) -> Lease | None:
+        body = await self._cluster.get(LEASES, self._namespace, NAME)
+        return None if body is None else parse_lease(body)
+
+    async def _take_or_renew(self) -> bool:
+        lease = await self._read()
+        if lease is not None and not self._may_have(lease):
+            self.leading = False
+            return False
+        ours = held_lease(self._namespace, self._identity, DURATION, self._now(), lease)
+        if lease is None:
+            await self._cluster.create(LEASES, self._namespace, ours)
+        else:
+            await self._cluster.replace(LEASES, self._namespace, ours)
+        return True
+
+    def _may_have(self, lease: Lease) -> bool:
         """Ours, nobody's, or unchanged for its whole duration by our own clock.
 
         No clock is trusted that can be set: what counts is how long ago we saw it renew.
         """
-        spec = lease["spec"]
-        if spec.get("holderIdentity") in ("", None, self._identity):
+        if lease.holder in ("", self._identity):
             return True
-        version = lease["metadata"]["resourceVersion"]
-        if self._seen is None or self._seen[0] != version:
-            self._seen = (version, self._clock())
+        if self._version_seen != lease.version:
+            self._version_seen, self._seen_at = lease.version, self._clock()
             return False
-        return self._clock() > self._seen[1] + spec.get("leaseDurationSeconds", DURATION)
-
-    def _manifest(self, old: Body | None) -> Body:
-        now = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        spec = dict(old["spec"]) if old else {}
-        if spec.get("holderIdentity") != self._identity:
-            spec["acquireTime"] = now
-            spec["leaseTransitions"] = spec.get("leaseTransitions", 0) + bool(old)
-        spec |= {
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(DURATION),
-            "renewTime": now,
-        }
-        metadata: dict[str, object] = {"name": NAME, "namespace": self._namespace}
-        if old is not None:
-            metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-        return {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": metadata,
-            "spec": spec,
-        }
+        return self._clock() > self._seen_at + (lease.duration or DURATION)

@@ -12,11 +12,13 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from unet_operator.api import names
-from unet_operator.cluster.client import ApiError, Cluster, Kind
-from unet_operator.observe.objects import Body
-from unet_operator.observe.store import Key, Store, version
+from unet_operator.api.json_object import JsonObject, metadata_of, resource_version, text
+from unet_operator.api.labels import SELECTOR
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import Kind
 
 log = logging.getLogger(__name__)
 
@@ -28,22 +30,40 @@ for ever."""
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 """Seconds before the next try after a fault: the first time, and at most."""
 
+Key = TypeVar("Key")
 
-class Watch:
-    """Keeps one kind in the store and reports whose training was touched."""
+
+class Mirror(Protocol[Key]):
+    """What keeps a copy of the objects that a watch sees.
+
+    Each change returns the key of whom the object belongs to.
+    """
+
+    def put(self, plural: str, body: JsonObject) -> Key:
+        """Takes an object in, unless a newer one is there."""
+
+    def drop(self, plural: str, body: JsonObject) -> Key:
+        """Forgets an object that was deleted."""
+
+    def keep(self, plural: str, uids: set[str], since: str) -> set[Key]:
+        """After a list read at resourceVersion `since`, forgets what it did not hold."""
+
+
+class Watch(Generic[Key]):
+    """Keeps one kind in the mirror and reports whose objects changed."""
 
     def __init__(
         self,
         cluster: Cluster,
-        store: Store,
+        mirror: Mirror[Key],
         kind: Kind,
         namespace: str | None,
-        touched: Callable[[Key], None],
+        changed: Callable[[Key], None],
     ) -> None:
-        self._cluster, self._store, self._kind = cluster, store, kind
-        self._namespace, self._touched = namespace, touched
-        self._at = ""
-        """The version to go on from; empty when a list is due."""
+        self._cluster, self._mirror, self._kind = cluster, mirror, kind
+        self._namespace, self._changed = namespace, changed
+        self._version = ""
+        """The resourceVersion to go on from; empty when a list is due."""
         self._delay = FIRST_DELAY
         self.synced = asyncio.Event()
 
@@ -51,13 +71,13 @@ class Watch:
         """Lists and watches until cancelled; faults are waited out."""
         while True:
             try:
-                if not self._at:
-                    self._at = await self._list()
+                if not self._version:
+                    self._version = await self._list()
                     self.synced.set()
                 await self._follow()
             except ApiError as error:
                 if error.status == 410:
-                    self._at = ""
+                    self._version = ""
                 log.warning(
                     "watch of %s: %s; again in %.1f s", self._kind.plural, error, self._delay
                 )
@@ -65,37 +85,39 @@ class Watch:
                 self._delay = min(LONGEST_DELAY, self._delay * 2)
 
     async def _list(self) -> str:
+        """Reads all there is; returns the resourceVersion to watch from."""
         uids: set[str] = set()
-        at = "0"
-        async for page, at in self._cluster.pages(  # noqa: B007 - the last version is wanted
-            self._kind, self._namespace, labelSelector=names.SELECTOR
-        ):
-            for body in page:
-                uids.add(body["metadata"]["uid"])
-                self._take(self._store.put, body)
-        for key in self._store.keep(self._kind.plural, uids, int(at)):
-            self._touched(key)
-        return at
+        version = "0"
+        pages = self._cluster.pages(self._kind, self._namespace, labelSelector=SELECTOR)
+        async for page in pages:
+            version = page.version
+            for body in page.objects:
+                uids.add(text(metadata_of(body), "uid"))
+                self._apply(self._mirror.put, body)
+        for key in self._mirror.keep(self._kind.plural, uids, version):
+            self._changed(key)
+        return version
 
     async def _follow(self) -> None:
         seconds = random.randint(SHORTEST_WATCH, LONGEST_WATCH)
         begun = time.monotonic()
-        async for type_, body in self._cluster.watch(
-            self._kind, self._namespace, self._at, seconds, labelSelector=names.SELECTOR
-        ):
-            if type_ == "DELETED":
-                self._take(self._store.drop, body)
-            elif type_ != "BOOKMARK":
-                self._take(self._store.put, body)
-            self._at = str(version(body))
+        events = self._cluster.watch(
+            self._kind, self._namespace, self._version, seconds, labelSelector=SELECTOR
+        )
+        async for event in events:
+            if event.type == "DELETED":
+                self._apply(self._mirror.drop, event.object)
+            elif event.type != "BOOKMARK":
+                self._apply(self._mirror.put, event.object)
+            self._version = resource_version(event.object)
             self._delay = FIRST_DELAY
         if time.monotonic() < begun + TOO_SHORT:
             raise ApiError(0, "ShortWatch", "the API server ended it at once")
 
-    def _take(self, change: Callable[[str, Body], Key], body: Body) -> None:
+    def _apply(self, change: Callable[[str, JsonObject], Key], body: JsonObject) -> None:
         """Hands an object on; one that cannot be read must not keep the others from being."""
         try:
-            self._touched(change(self._kind.plural, body))
+            self._changed(change(self._kind.plural, body))
         except Exception:
-            name = body["metadata"].get("name")
+            name = metadata_of(body).get("name")
             log.exception("%s %s cannot be read and is left out", self._kind.plural, name)

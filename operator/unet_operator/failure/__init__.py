@@ -1,1 +1,1 @@
-"""Why something ended or does not start."""
+"""Why something ended (a Failure), why it does not start (an Obstacle), and what follows."""

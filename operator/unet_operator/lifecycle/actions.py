@@ -32,7 +32,6 @@ class CreateLauncher:
     """Create the launcher's Job of an attempt."""
 
     attempt: int
-    replicas: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ Action = (
     | DeleteTraining
 )
 
-STAGE_OF: dict[type, ConditionType] = {
+CONDITION_OF: dict[type, ConditionType] = {
     CreateOutputClaim: "Accepted",
     CreateStage: "DataReady",
     CreateWorkers: "WorkersReady",

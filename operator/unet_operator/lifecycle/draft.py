@@ -1,8 +1,7 @@
 """A status being decided: conditions, phase, message, events and actions, collected.
 
-One decision fills one draft, which ends as one status patch.  Events come only from
-`transition`, which fires when a condition changes its status or reason; so a resync repeats
-nothing.
+One decision fills one draft, which ends as one status patch.  An event goes with a condition
+that changes its status or reason; so a resync repeats nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from unet_operator.api.status import LOST, Condition, ConditionType, Phase, Status
+from unet_operator.api.status import Condition, ConditionType, Status
+from unet_operator.failure.obstacle import Obstacle
 from unet_operator.lifecycle.actions import Action, Decision, Event
+from unet_operator.lifecycle.phase import phase
 
 
 class Draft:
@@ -45,7 +46,7 @@ class Draft:
     def condition(
         self,
         kind: ConditionType,
-        value: bool | None,
+        value: bool,
         reason: str,
         message: str = "",
         event: Literal["Normal", "Warning"] | None = None,
@@ -55,17 +56,16 @@ class Draft:
         Returns:
             Whether they did.
         """
-        text: Literal["True", "False", "Unknown"] = (
-            "Unknown" if value is None else "True" if value else "False"
-        )
+        text: Literal["True", "False"] = "True" if value else "False"
         old = self.status.condition(kind)
-        same = old is not None and old.status == text
-        changed = not same or old.reason != reason
+        since, changed = self.now, True
+        if old is not None and old.status == text:
+            since, changed = old.last_transition_time, old.reason != reason
         new = Condition(
             type=kind,
             status=text,
             observed_generation=self.generation,
-            last_transition_time=old.last_transition_time if same else self.now,
+            last_transition_time=since,
             reason=reason,
             message=message[:1024],
         )
@@ -75,6 +75,16 @@ class Draft:
         if changed and event:
             self._events.append(Event(event, reason, message[:1024]))
         return changed
+
+    def since(self, kind: ConditionType) -> datetime:
+        """When the condition last changed its status; now, if it was never set."""
+        condition = self.status.condition(kind)
+        return condition.last_transition_time if condition is not None else self.now
+
+    def wait_for(self, obstacle: Obstacle, kind: ConditionType) -> None:
+        """Says what is waited for, in the condition that it holds up and in the message."""
+        self.condition(kind, False, obstacle.reason, obstacle.message, event="Warning")
+        self.say(obstacle.message)
 
     def tell(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Records an event of a transition that is more than one condition's."""
@@ -93,27 +103,3 @@ class Draft:
             events=tuple(self._events),
             wake=self._wake,
         )
-
-
-def phase(status: Status) -> Phase:
-    """The phase that the conditions amount to."""
-    if status.holds("Failed"):
-        return "Failed"
-    if status.holds("Complete"):
-        return "Succeeded"
-    if status.holds("Suspended"):
-        return "Suspended"
-    if not status.holds("Accepted"):
-        return "Pending"
-    if not status.holds("DataReady"):
-        return "Staging"
-    if status.holds("Trained"):
-        return "Evaluating"
-    if status.next_attempt_time is not None or status.reason("WorkersReady") in LOST:
-        return "Restarting"
-    return "Training" if status.holds("WorkersReady") else "Starting"
-
-
-def terminal(status: Status) -> bool:
-    """Whether the training has ended for good."""
-    return status.holds("Failed") or status.holds("Complete")

@@ -3,133 +3,89 @@
 from __future__ import annotations
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
-from unet_operator.api.status import EvaluationResult, Logs
-from unet_operator.failure.ended import shard_failure
-from unet_operator.failure.waiting import trouble
+from unet_operator.api.resource import UNetTraining
+from unet_operator.api.status import Logs
+from unet_operator.api.timing import LOOK_SECONDS
+from unet_operator.failure.failed_job import job_failure
+from unet_operator.failure.pods_not_running import why_not_running
+from unet_operator.lifecycle import message
 from unet_operator.lifecycle.actions import CreateEvaluate, CreateReport
 from unet_operator.lifecycle.draft import Draft
-from unet_operator.lifecycle.retry import fail
-from unet_operator.observe.objects import Observed
+from unet_operator.lifecycle.end import complete, fail
+from unet_operator.lifecycle.score import take_score
+from unet_operator.observe.objects import Job, Observed
 
-LOOK_AGAIN = 15.0
 
-
-def step(draft: Draft, training: Training, seen: Observed) -> bool:
+def evaluate(draft: Draft, training: UNetTraining, seen: Observed) -> None:
     """Brings the evaluation one step on; completes the training at its end."""
     if not training.spec.evaluation.enabled:
-        _complete(draft, "Trained", "trained; evaluation.enabled is false")
-        return True
+        complete(draft, "Trained", message.TRAINED_ONLY)
+        return
     round_ = training.spec.evaluation.round
+    draft.set(evaluation_round=round_)
     shards = seen.jobs.get(names.evaluate(training.name, round_))
     report = seen.jobs.get(names.report(training.name, round_))
     if report is not None:
-        _report(draft, training, seen, round_)
+        _await_report(draft, training, seen, report)
     elif shards is None:
         draft.do(CreateEvaluate(round_))
-        _begin(draft, training, round_)
+        begin_round(draft, training)
     elif shards.complete:
         draft.do(CreateReport(round_))
-        draft.say("writing the report")
-        draft.wake(LOOK_AGAIN)
+        draft.say(message.REPORTING)
+        draft.wake(LOOK_SECONDS)
     elif shards.failed:
         _fail(draft, seen, "evaluate", round_, shards.failed)
     else:
-        found = trouble(seen, seen.of("evaluate", round_), shards, draft.now)
-        leaving = any(not pod.ended for pod in seen.of("worker", draft.status.attempt))
-        # Until the workers have left, want of room is no news.
-        if found is not None and not (leaving and found.reason == "Unschedulable"):
-            draft.condition("Evaluated", False, found.reason, found.message, event="Warning")
-            draft.say(found.message)
-        else:
-            draft.condition("Evaluated", False, "Evaluating", f"evaluation {round_} is under way")
-            draft.say("evaluating the validation cases")
-        draft.wake(LOOK_AGAIN)
-    return True
+        _await_shards(draft, seen, shards, round_)
 
 
-def _begin(draft: Draft, training: Training, round_: int) -> None:
-    draft.condition("Evaluated", False, "Evaluating", f"evaluation {round_} is under way")
+def begin_round(draft: Draft, training: UNetTraining) -> None:
+    """Writes which evaluation is under way, and where its table will be."""
+    round_ = training.spec.evaluation.round
+    _under_way(draft, round_)
     logs = draft.status.logs or Logs()
     results = f"job/{names.report(training.name, round_)}"
-    draft.set(logs=logs.model_copy(update={"results": results}))
-    draft.say("evaluating the validation cases")
-    draft.wake(LOOK_AGAIN)
-
-
-def _report(draft: Draft, training: Training, seen: Observed, round_: int) -> None:
-    job = seen.jobs[names.report(training.name, round_)]
-    if job.failed:
-        _fail(draft, seen, "report", round_, job.failed)
-        return
-    if not job.complete:
-        found = trouble(seen, seen.of("report", round_), job, draft.now)
-        if found is not None:
-            draft.condition("Evaluated", False, found.reason, found.message, event="Warning")
-            draft.say(found.message)
-        draft.wake(LOOK_AGAIN)
-        return
-    ends = [pod.exits["report"] for pod in seen.of("report", round_) if "report" in pod.exits]
-    said = next((end.message for end in ends if end.code == 0), None)
-    folder = f"{names.run_folder(training.name, training.meta.uid)}/evaluation-{round_}"
-    folder = folder.removeprefix(f"{names.OUTPUT}/")
-    if said is None or said.mean_dice is None:
-        message = f"evaluated; its score could not be read here: see {folder}/report.html"
-        draft.set(evaluation=EvaluationResult(round=round_, report=f"{folder}/report.html"))
-    else:
-        draft.set(
-            dice=said.mean_dice,
-            evaluation=EvaluationResult(
-                round=round_,
-                cases=said.cases,
-                mean_dice=said.mean_dice,
-                mean_dice_interval=said.mean_dice_interval,
-                dice_per_region=said.dice_per_region or None,
-                hd95=said.hd95,
-                report=f"{folder}/{said.report or 'report.html'}",
-            ),
-        )
-        message = (
-            f"mean Dice {said.mean_dice:.4f} over {said.cases} cases; "
-            f"kubectl logs job/{names.report(training.name, round_)}"
-        )
-    draft.condition("Evaluated", True, "Evaluated", message)
-    _complete(draft, "Succeeded", message)
-
-
-def _fail(draft: Draft, seen: Observed, role: str, round_: int, said: str) -> None:
-    cause = shard_failure(seen, role, round_, said)
-    draft.condition("Evaluated", False, cause.reason, cause.message)
-    fail(
-        draft,
-        "EvaluationFailed",
-        f"{cause.message}; then raise evaluation.round to evaluate once more",
+    draft.set(
+        evaluation_round=round_,
+        logs=logs.model_copy(update={"results": results}),
     )
+    draft.wake(LOOK_SECONDS)
 
 
-def _complete(draft: Draft, reason: str, message: str) -> None:
-    draft.condition("Complete", True, reason, message, event="Normal")
-    draft.set(completion_time=draft.now)
-    draft.say(message)
+def _await_shards(draft: Draft, seen: Observed, shards: Job, round_: int) -> None:
+    obstacle = why_not_running(seen, seen.of("evaluate", round_), shards, draft.now)
+    leaving = any(not pod.ended for pod in seen.of("worker", draft.status.attempt))
+    # Until the workers have left, want of room is no news.
+    if obstacle is not None and not (leaving and obstacle.reason == "Unschedulable"):
+        draft.wait_for(obstacle, "Evaluated")
+    else:
+        _under_way(draft, round_)
+    draft.wake(LOOK_SECONDS)
 
 
-def wanted_again(training: Training) -> bool:
-    """Whether a trained network that has been evaluated is to be so once more."""
-    asked, status = training.spec.evaluation, training.status
-    if not (asked.enabled and status.holds("Trained")):
-        return False
-    last = status.evaluation.round if status.evaluation else None
-    begun = status.logs.results if status.logs else None
-    done = last or (int(begun.rsplit("-", 1)[1]) if begun else 0)
-    return asked.round > done
-
-
-def reopen(draft: Draft, training: Training) -> None:
-    """Lifts the terminal conditions for a requested evaluation, the one thing that may."""
+def _await_report(draft: Draft, training: UNetTraining, seen: Observed, report: Job) -> None:
     round_ = training.spec.evaluation.round
-    for kind in ("Complete", "Failed"):
-        if draft.status.condition(kind) is not None:
-            draft.condition(kind, False, "Reevaluating", f"evaluation {round_} was asked for")
-    draft.set(completion_time=None, evaluation=None, start_time=draft.now)
-    _begin(draft, training, round_)
-    draft.wake(0)
+    if report.failed:
+        _fail(draft, seen, "report", round_, report.failed)
+        return
+    if not report.complete:
+        obstacle = why_not_running(seen, seen.of("report", round_), report, draft.now)
+        if obstacle is not None:
+            draft.wait_for(obstacle, "Evaluated")
+        draft.wake(LOOK_SECONDS)
+        return
+    words = take_score(draft, training, seen)
+    draft.condition("Evaluated", True, "Evaluated", words)
+    complete(draft, "Succeeded", words)
+
+
+def _under_way(draft: Draft, round_: int) -> None:
+    draft.condition("Evaluated", False, "Evaluating", f"evaluation {round_} is under way")
+    draft.say(message.EVALUATING)
+
+
+def _fail(draft: Draft, seen: Observed, role: str, round_: int, job_message: str) -> None:
+    failure = job_failure(seen, role, round_, job_message)
+    draft.condition("Evaluated", False, failure.reason, failure.message)
+    fail(draft, "EvaluationFailed", message.evaluation_failed(failure))

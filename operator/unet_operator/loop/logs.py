@@ -8,13 +8,14 @@ import sys
 from datetime import UTC, datetime
 
 _FIELDS = ("training", "phase", "attempt", "identity")
+"""What a line says besides, where its record has it: libraries put anything into theirs."""
 
 
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """See the class."""
+        """One JSON object: time, level, logger, message, our fields, and the exception."""
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
             "time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -32,11 +33,11 @@ class PlainFormatter(logging.Formatter):
     """Formats a record for a person at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """See the class."""
+        """Time, level, the training if there is one, and the message; the exception below."""
         moment = datetime.fromtimestamp(record.created, UTC)
-        who = f"[{record.training}] " if hasattr(record, "training") else ""
-        text = f"{moment:%H:%M:%S} {record.levelname:<7} {who}{record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        training = f"[{record.training}] " if hasattr(record, "training") else ""
+        line = f"{moment:%H:%M:%S} {record.levelname:<7} {training}{record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 def set_up(kind: str) -> None:

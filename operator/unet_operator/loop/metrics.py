@@ -44,16 +44,20 @@ class Metrics:
             "Trainings that wait for a look.",
             registry=self.registry,
         )
-        self.lag = Gauge(
+        self.lag = 0.0
+        """Seconds by which the event loop last ran a timer late."""
+        Gauge(
             "unet_operator_loop_lag_seconds",
             "How late the event loop runs its timers.",
             registry=self.registry,
-        )
-        self.leading = Gauge(
+        ).set_function(lambda: self.lag)
+        self.leading = False
+        """Whether this replica acts."""
+        Gauge(
             "unet_operator_leading",
             "1 while this replica acts.",
             registry=self.registry,
-        )
+        ).set_function(lambda: float(self.leading))
         self.registry.register(_Trainings(store))
 
     def count(self, method: str, resource: str, code: int) -> None:
@@ -66,7 +70,7 @@ class Metrics:
         while True:
             before = loop.time()
             await asyncio.sleep(LAG_PERIOD)
-            self.lag.set(max(0.0, loop.time() - before - LAG_PERIOD))
+            self.lag = max(0.0, loop.time() - before - LAG_PERIOD)
 
 
 class _Trainings(Collector):
@@ -78,9 +82,7 @@ class _Trainings(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yields the one family."""
         family = GaugeMetricFamily("unet_trainings", "UNetTrainings by phase.", labels=("phase",))
-        phases = Tally(
-            body["status"].get("phase", "Pending") for _, body in self._store.trainings()
-        )
+        phases = Tally(training.phase or "Pending" for training in self._store.trainings())
         for phase, count in sorted(phases.items()):
             family.add_metric((phase,), count)
         yield family

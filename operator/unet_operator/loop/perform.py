@@ -7,11 +7,25 @@ attempt, so they are brought up to date by server-side apply, once known to be o
 
 from __future__ import annotations
 
-from unet_operator.api import names
-from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
-from unet_operator.build.common import Context, Manifest
-from unet_operator.build.workers import workers
-from unet_operator.cluster.client import (
+from unet_operator.api.json_object import JsonObject, metadata_of, name_of, section, text
+from unet_operator.api.labels import LABEL_NAME
+from unet_operator.api.manifest import Manifest
+from unet_operator.api.schema import KIND
+from unet_operator.build.config_map import config_map
+from unet_operator.build.context import Context
+from unet_operator.build.evaluation_job import evaluation_job
+from unet_operator.build.launcher_job import launcher_job
+from unet_operator.build.network_policy import network_policy
+from unet_operator.build.output_claim import output_claim
+from unet_operator.build.pod_group import pod_group
+from unet_operator.build.report_job import report_job
+from unet_operator.build.service import service
+from unet_operator.build.ssh_secret import ssh_secret
+from unet_operator.build.staging_job import staging_job
+from unet_operator.build.workers_job import workers_job
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import (
     CLAIMS,
     CONFIG_MAPS,
     JOBS,
@@ -20,8 +34,6 @@ from unet_operator.cluster.client import (
     SECRETS,
     SERVICES,
     TRAININGS,
-    ApiError,
-    Cluster,
     Kind,
 )
 from unet_operator.lifecycle.actions import (
@@ -36,7 +48,8 @@ from unet_operator.lifecycle.actions import (
     DeleteTraining,
     SuspendJob,
 )
-from unet_operator.observe.objects import Body
+from unet_operator.observe.objects import Owner
+from unet_operator.observe.parse import parse_owner
 from unet_operator.observe.store import Store
 
 
@@ -48,7 +61,7 @@ class Refused(Exception):
         super().__init__(f"{reason}: {message}")
 
 
-class Actor:
+class Performer:
     """Runs actions against the cluster and tells the store of what it made."""
 
     def __init__(self, cluster: Cluster, store: Store) -> None:
@@ -64,16 +77,16 @@ class Actor:
         match action:
             case CreateWorkers():
                 await self._create_workers(context, action)
-            case CreateLauncher(attempt, replicas):
-                await self._job(context, launcher.launcher(context, attempt, replicas))
+            case CreateLauncher(attempt):
+                await self._create_job(context, launcher_job(context, attempt))
             case CreateStage():
-                await self._job(context, stage.stage(context))
+                await self._create_job(context, staging_job(context))
             case CreateEvaluate(round_):
-                await self._job(context, evaluate.evaluate(context, round_))
+                await self._create_job(context, evaluation_job(context, round_))
             case CreateReport(round_):
-                await self._job(context, evaluate.report(context, round_))
+                await self._create_job(context, report_job(context, round_))
             case CreateOutputClaim():
-                await self._output_claim(context)
+                await self._create_output_claim(context)
             case SuspendJob():
                 await self._suspend(context, action)
             case DeleteJob(name, uid):
@@ -85,107 +98,112 @@ class Actor:
     async def _create_workers(self, context: Context, action: CreateWorkers) -> None:
         training = context.training
         attempt, replicas = action.attempt, action.replicas
-        await self._keep(context, SERVICES, network.service(training))
-        await self._keep(context, NETWORK_POLICIES, network.network_policy(training))
+        await self._create_or_update(context, SERVICES, service(training))
+        await self._create_or_update(context, NETWORK_POLICIES, network_policy(training))
         # The Secret may not be read back; its name carries the training's uid instead.
-        await self._once(context, SECRETS, ssh.secret(training, attempt), check=False)
-        await self._once(context, CONFIG_MAPS, config.config_map(context, attempt, replicas))
+        await self._create_once(context, SECRETS, ssh_secret(training, attempt), check=False)
+        await self._create_once(context, CONFIG_MAPS, config_map(context, attempt, replicas))
         if action.gang:
-            await self._once(context, POD_GROUPS, gang.pod_group(training, attempt, replicas))
-        await self._job(context, workers(context, attempt, replicas, gang=action.gang))
+            await self._create_once(context, POD_GROUPS, pod_group(training, attempt, replicas))
+        await self._create_job(context, workers_job(context, attempt, replicas, gang=action.gang))
 
-    async def _job(self, context: Context, body: Manifest) -> None:
-        self._store.put("jobs", await self._once(context, JOBS, body))
+    async def _create_job(self, context: Context, body: Manifest) -> None:
+        self._store.put(JOBS.plural, await self._create_once(context, JOBS, body))
 
-    async def _once(
+    async def _create_once(
         self, context: Context, kind: Kind, body: Manifest, *, check: bool = True
-    ) -> Body:
+    ) -> JsonObject:
         """Creates an object, or finds it there and ours."""
-        namespace = context.training.meta.namespace
-        try:
-            return await self._cluster.create(kind, namespace, body)
-        except ApiError as error:
-            if error.status != 409 or "AlreadyExists" not in error.reason:
-                raise _refused(error, kind, body) from error
-        if not check:
-            return body
-        return await self._ours(context, kind, body)
+        created = await self._create(context, kind, body)
+        if created is not None:
+            return created
+        return await self._existing(context, kind, body) if check else body
 
-    async def _keep(self, context: Context, kind: Kind, body: Manifest) -> None:
+    async def _create_or_update(self, context: Context, kind: Kind, body: Manifest) -> None:
         """Creates an object, or brings it up to date if it is ours."""
-        namespace = context.training.meta.namespace
+        if await self._create(context, kind, body) is None:
+            await self._existing(context, kind, body)
+            await self._cluster.apply(kind, context.training.meta.namespace, body)
+
+    async def _create(self, context: Context, kind: Kind, body: Manifest) -> JsonObject | None:
+        """Creates an object; None when there is one of its name."""
         try:
-            await self._cluster.create(kind, namespace, body)
-            return
+            return await self._cluster.create(kind, context.training.meta.namespace, body)
         except ApiError as error:
             if error.status != 409 or "AlreadyExists" not in error.reason:
                 raise _refused(error, kind, body) from error
-        await self._ours(context, kind, body)
-        await self._cluster.apply(kind, namespace, body)
+        return None
 
-    async def _ours(self, context: Context, kind: Kind, body: Manifest) -> Body:
-        name = body["metadata"]["name"]
-        found = await self._cluster.get(kind, context.training.meta.namespace, name)
-        if found is None:
+    async def _existing(self, context: Context, kind: Kind, body: Manifest) -> JsonObject:
+        """The object under that name, if this training controls it."""
+        name = name_of(body)
+        existing = await self._cluster.get(kind, context.training.meta.namespace, name)
+        if existing is None:
             raise _vanished(kind, name)
-        owners = found["metadata"].get("ownerReferences", [])
-        owner = next((o for o in owners if o.get("controller")), None)
-        if owner is None or owner["uid"] != context.training.meta.uid:
-            if owner is None:
-                whose = "has no owner"
-            elif owner["name"] == context.name and owner["kind"] == "UNetTraining":
-                # The garbage collector is still busy with a training of the same name.
-                raise ApiError(409, "Leftover", f"{kind.plural} {name} of a deleted training")
-            else:
-                whose = f"belongs to {owner['kind']} {owner['name']}"
-            raise Refused(
-                "NameTaken",
-                f"{body['kind']} {name} exists and {whose}; delete or rename it, or give the "
-                "UNetTraining another name",
-            )
-        return found
+        owner = parse_owner(existing)
+        if owner is None or owner.uid != context.training.meta.uid:
+            raise _not_ours(context, kind, body, owner)
+        return existing
 
-    async def _output_claim(self, context: Context) -> None:
-        body = storage.claim(context.training)
+    async def _create_output_claim(self, context: Context) -> None:
+        body = output_claim(context.training)
         if body is None:
             return
-        namespace, name = context.training.meta.namespace, body["metadata"]["name"]
+        namespace = context.training.meta.namespace
         try:
             await self._cluster.create(CLAIMS, namespace, body)
         except ApiError as error:
             if error.status != 409:
                 raise _refused(error, CLAIMS, body) from error
-            found = await self._cluster.get(CLAIMS, namespace, name)
-            if found is None:
-                raise _vanished(CLAIMS, name) from error
-            labels = found["metadata"].get("labels", {})
-            if labels.get(names.LABEL_NAME) != context.name:
-                raise Refused(
-                    "NameTaken",
-                    f"PersistentVolumeClaim {name} exists and was not made for this training; "
-                    "name it in spec.output.claimName, or delete it",
-                ) from error
+            await self._check_made_for_this(context, name_of(body))
+
+    async def _check_made_for_this(self, context: Context, name: str) -> None:
+        """Checks that a claim was made for this training, which may have been kept from before."""
+        existing = await self._cluster.get(CLAIMS, context.training.meta.namespace, name)
+        if existing is None:
+            raise _vanished(CLAIMS, name)
+        labels = section(metadata_of(existing), "labels")
+        if text(labels, LABEL_NAME) != context.name:
+            raise Refused(
+                "NameTaken",
+                f"PersistentVolumeClaim {name} exists and was not made for this training; "
+                "name it in spec.output.claimName, or delete it",
+            )
 
     async def _suspend(self, context: Context, action: SuspendJob) -> None:
         namespace = context.training.meta.namespace
         body = {"metadata": {"uid": action.uid}, "spec": {"suspend": action.suspend}}
         try:
-            found = await self._cluster.patch(JOBS, namespace, action.name, body)
+            job = await self._cluster.patch(JOBS, namespace, action.name, body)
         except ApiError as error:
             # Gone (404), another by now or finished (422), raced (409): looked at again.
             if error.status in (404, 409, 422):
                 return
             raise
-        self._store.put("jobs", found)
+        self._store.put(JOBS.plural, job)
 
 
 def _vanished(kind: Kind, name: str) -> ApiError:
     return ApiError(409, "Vanished", f"{kind.plural} {name} went away meanwhile")
 
 
+def _not_ours(context: Context, kind: Kind, body: Manifest, owner: Owner | None) -> Exception:
+    """Why an object that another controls, or nobody, is left alone."""
+    name = name_of(body)
+    if owner is not None and (owner.kind, owner.name) == (KIND, context.name):
+        # The garbage collector is still busy with a training of the same name.
+        return ApiError(409, "Leftover", f"{kind.plural} {name} of a deleted training")
+    whose = f"belongs to {owner.kind} {owner.name}" if owner else "has no owner"
+    return Refused(
+        "NameTaken",
+        f"{text(body, 'kind')} {name} exists and {whose}; delete or rename it, or give the "
+        "UNetTraining another name",
+    )
+
+
 def _refused(error: ApiError, kind: Kind, body: Manifest) -> Exception:
     """A refusal in the user's words, or the error itself when it may pass by itself."""
-    what = f"{body['kind']} {body['metadata']['name']}"
+    what = f"{text(body, 'kind')} {name_of(body)}"
     if error.status == 403 and "exceeded quota" in error.message:
         return Refused(
             "QuotaExceeded",

@@ -17,6 +17,7 @@ from unet_operator.loop.metrics import Metrics
 STALLED = 300.0
 """Seconds without a finished look, with work waiting, that count as stalled."""
 LAGGING = 30.0
+"""Seconds by which a loop that still works is never late."""
 
 
 class Health:
@@ -60,14 +61,18 @@ async def serve(
             status=200 if is_ready else 503,
         )
 
-    async def show(_: web.Request) -> web.Response:
+    async def metrics_text(_: web.Request) -> web.Response:
         return web.Response(
             body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
     app = web.Application()
     app.add_routes(
-        [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", show)]
+        [
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", metrics_text),
+        ]
     )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

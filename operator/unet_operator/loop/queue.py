@@ -20,16 +20,20 @@ FIRST_RETRY, LONGEST_RETRY = 1.0, 300.0
 
 
 class WorkQueue(Generic[K]):
-    """See the module.  To be used from one event loop."""
+    """The keys that want work.  To be used from one event loop."""
 
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
+        """In the order in which they came."""
         self._waiting: set[K] = set()
+        """The same, to look one up."""
         self._working: set[K] = set()
         self._again: set[K] = set()
+        """Added while they were worked on."""
         self._alarms: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
-        self._news = asyncio.Event()
+        self._filled = asyncio.Event()
+        """Set when a key is ready."""
         self.handled = 0
         """Keys worked on so far: a liveness probe sees that it grows."""
 
@@ -43,7 +47,7 @@ class WorkQueue(Generic[K]):
         elif key not in self._waiting:
             self._waiting.add(key)
             self._ready.append(key)
-            self._news.set()
+            self._filled.set()
 
     def later(self, key: K, seconds: float | None) -> None:
         """Sets or, with None, clears the key's alarm."""
@@ -56,8 +60,8 @@ class WorkQueue(Generic[K]):
     async def take(self) -> K:
         """Waits for a key and takes it; `done` must follow."""
         while not self._ready:
-            self._news.clear()
-            await self._news.wait()
+            self._filled.clear()
+            await self._filled.wait()
         key = self._ready.popleft()
         self._waiting.discard(key)
         self._working.add(key)

@@ -1,4 +1,4 @@
-"""One look at one training: read, decide, act, write the status once, tell.
+"""One look at one training: read, decide, perform, write the status once, then its events.
 
 The order makes crashes harmless: what was done is found done the next time, and an event is
 sent only when the status that it tells of was written.
@@ -10,39 +10,45 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from unet_operator.api.json_object import JsonObject, sections
 from unet_operator.api.resource import InvalidSpec, metadata, parse
 from unet_operator.api.resource import status as read_status
-from unet_operator.build.common import Context
-from unet_operator.cluster.client import EVENTS, TRAININGS, ApiError, Cluster
-from unet_operator.lifecycle.accept import one_node
-from unet_operator.lifecycle.actions import Action, Decision
-from unet_operator.lifecycle.draft import Draft, terminal
-from unet_operator.lifecycle.refused import told
+from unet_operator.api.timing import LOOK_SECONDS
+from unet_operator.build.context import Context
+from unet_operator.build.one_node import one_node
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import EVENTS, TRAININGS
+from unet_operator.failure.obstacle import Obstacle
+from unet_operator.lifecycle.actions import Action, Decision, Event
+from unet_operator.lifecycle.draft import Draft
+from unet_operator.lifecycle.phase import terminal
+from unet_operator.lifecycle.refused_object import with_refusal
 from unet_operator.lifecycle.training import decide
 from unet_operator.loop.events import event_manifest
-from unet_operator.loop.merge import Json, merge_patch
-from unet_operator.loop.perform import Actor, Refused
-from unet_operator.loop.read import Looker
+from unet_operator.loop.merge_patch import merge_patch
+from unet_operator.loop.perform import Performer, Refused
+from unet_operator.loop.read import Reader
 from unet_operator.loop.settings import Settings
-from unet_operator.observe.objects import Body
-from unet_operator.observe.store import Key, Store
+from unet_operator.observe.store import Key, Store, StoredTraining
 
 log = logging.getLogger(__name__)
 
-PROGRESS_PERIOD = timedelta(seconds=15)
+PROGRESS_PERIOD = timedelta(seconds=LOOK_SECONDS)
 """How often progress alone is worth a write."""
 _PROGRESS = ("training", "dice", "workers", "message")
+"""Fields of the status that change all the time."""
 
 
 class Reconciler:
-    """See the module."""
+    """Brings trainings on, each by one look at a time."""
 
     def __init__(
         self, cluster: Cluster, store: Store, settings: Settings, now: Callable[[], datetime]
     ) -> None:
         self._cluster, self._store, self._settings, self._now = cluster, store, settings, now
-        self._looker = Looker(cluster, store, now)
-        self._actor = Actor(cluster, store)
+        self._reader = Reader(cluster, store, now)
+        self._performer = Performer(cluster, store)
         self._written: dict[Key, datetime] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -54,112 +60,116 @@ class Reconciler:
         Raises:
             ApiError: the API server did not do its part; to be tried again.
         """
-        body = self._store.training(key)
-        if body is None:
-            self._looker.forget(key)
+        stored = self._store.training(key)
+        if stored is None:
+            self._reader.forget(key)
             self._written.pop(key, None)
             return None
         try:
-            training = parse(body)
+            training = parse(stored.body)
         except InvalidSpec as fault:
-            return await self._write(key, body, self._invalid(body, str(fault)))
-        seen = await self._looker.look(training)
+            return await self._write(stored, self._invalid(stored, str(fault)))
+        observed = await self._reader.read(training)
         image = training.spec.image or self._settings.training_image
-        decision = decide(training, seen, self._now(), has_image=bool(image))
-        context = Context(training=training, image=image, one_node=one_node(training, seen))
-        refused = await self._act(context, decision.actions)
-        if refused is not None:
-            action, fault = refused
-            decision = told(training, decision, action, fault.reason, fault.message, self._now())
-        return await self._write(key, body, decision)
+        decision = decide(training, observed, self._now(), has_image=bool(image))
+        context = Context(training=training, image=image, one_node=one_node(training, observed))
+        stopped = await self._perform(context, decision.actions)
+        if stopped is not None:
+            action, refusal = stopped
+            obstacle = Obstacle(refusal.reason, refusal.message)
+            decision = with_refusal(training, decision, action, obstacle, self._now())
+        return await self._write(stored, decision)
 
-    async def _act(
+    async def _perform(
         self, context: Context, actions: tuple[Action, ...]
     ) -> tuple[Action, Refused] | None:
+        """Performs the actions in order, up to the first that is refused, which it returns."""
         for action in actions:
             try:
-                await self._actor.perform(context, action)
+                await self._performer.perform(context, action)
             except Refused as refused:
                 return action, refused
         return None
 
-    def _invalid(self, body: Body, fault: str) -> Decision:
-        meta, status = metadata(body), read_status(body)
+    def _invalid(self, stored: StoredTraining, fault: str) -> Decision:
+        """The decision about a training whose spec cannot be read."""
+        status = read_status(stored.body)
         if terminal(status):
             return Decision(status=status)
-        draft = Draft(status, meta.generation, self._now())
+        draft = Draft(status, metadata(stored.body).generation, self._now())
         draft.condition("Accepted", False, "InvalidSpec", fault, event="Warning")
         draft.say(fault)
         return draft.finish()
 
-    async def _write(self, key: Key, body: Body, decision: Decision) -> float | None:
+    async def _write(self, stored: StoredTraining, decision: Decision) -> float | None:
         """Writes the status if it changed and is due, then records the events."""
-        old: Json = body.get("status") or {}
-        new: Json = decision.status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        patch = merge_patch(old, new)
-        now = self._now()
+        new: JsonObject = decision.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        patch = merge_patch(stored.status, new)
         if not patch:
             return decision.wake
-        if old and not merge_patch(_lasting(old), _lasting(new)):
-            due = self._written.get(key, now - PROGRESS_PERIOD) + PROGRESS_PERIOD
-            if now < due:
-                wait = (due - now) / timedelta(seconds=1)
-                return wait if decision.wake is None else min(wait, decision.wake)
-        namespace, name = key
-        version = body["metadata"].get("resourceVersion")
+        now = self._now()
+        wait = self._too_soon(stored, new, now)
+        if wait is not None:
+            return wait if decision.wake is None else min(wait, decision.wake)
+        guarded = {"metadata": {"resourceVersion": stored.version}, "status": patch}
         try:
-            written = await self._cluster.patch(
-                TRAININGS,
-                namespace,
-                name,
-                {"metadata": {"resourceVersion": version}, "status": patch},
-                sub="status",
-            )
+            body = await self._cluster.patch(TRAININGS, *stored.key, guarded, sub="status")
         except ApiError as error:
-            if error.status == 404:
-                self._store.drop_training(body)
-                return None
-            if error.status == 409:
-                await self._refresh(key, body)
-                return 0.0
-            raise
-        self._written[key] = now
-        self._store.put_training(written)
-        if decision.status.phase != old.get("phase"):
-            log.info(
-                "%s",
-                decision.status.message or decision.status.phase,
-                extra={
-                    "training": f"{namespace}/{name}",
-                    "phase": decision.status.phase,
-                    "attempt": decision.status.attempt,
-                },
-            )
+            return await self._not_written(stored, error)
+        self._written[stored.key] = now
+        written = self._store.put_training(body)
+        if (decision.status.phase or "") != stored.phase:
+            _log_phase(written, decision)
         for event in decision.events:
-            await self._tell(key, written, event_manifest(written, event, now, self._settings))
+            await self._record(written, event, now)
         return decision.wake
 
-    async def _refresh(self, key: Key, body: Body) -> None:
-        found = await self._cluster.get(TRAININGS, *key)
-        if found is None:
-            self._store.drop_training(body)
+    def _too_soon(self, stored: StoredTraining, new: JsonObject, now: datetime) -> float | None:
+        """Seconds until progress alone may be written again; None for a write that is due."""
+        if not stored.status or merge_patch(_lasting(stored.status), _lasting(new)):
+            return None
+        due = self._written.get(stored.key, now - PROGRESS_PERIOD) + PROGRESS_PERIOD
+        return (due - now) / timedelta(seconds=1) if now < due else None
+
+    async def _not_written(self, stored: StoredTraining, error: ApiError) -> float | None:
+        """What follows when the status was not taken: the training is gone, or was changed."""
+        if error.status == 404:
+            self._store.drop_training(stored.key, stored.uid)
+            return None
+        if error.status != 409:
+            raise error
+        body = await self._cluster.get(TRAININGS, *stored.key)
+        if body is None:
+            self._store.drop_training(stored.key, stored.uid)
         else:
-            self._store.put_training(found)
+            self._store.put_training(body)
+        return 0.0
 
-    async def _tell(self, key: Key, body: Body, manifest: Body) -> None:
-        """Events are courtesy: one that is not taken does not stop the work."""
+    async def _record(self, training: StoredTraining, event: Event, now: datetime) -> None:
+        """Records an event: a courtesy, so that one which is not taken does not stop the work."""
+        manifest = event_manifest(training, event, now, self._settings)
         try:
-            await self._cluster.create(EVENTS, key[0], manifest)
+            await self._cluster.create(EVENTS, training.namespace, manifest)
         except ApiError as error:
-            log.warning("event not recorded: %s", error, extra={"training": "/".join(key)})
+            extra = {"training": "/".join(training.key)}
+            log.warning("event not recorded: %s", error, extra=extra)
 
 
-def _lasting(status: Json) -> Json:
+def _log_phase(training: StoredTraining, decision: Decision) -> None:
+    status = decision.status
+    extra = {
+        "training": "/".join(training.key),
+        "phase": status.phase,
+        "attempt": status.attempt,
+    }
+    log.info("%s", status.message or status.phase, extra=extra)
+
+
+def _lasting(status: JsonObject) -> JsonObject:
     """The status without what changes all the time."""
-    rest = {k: v for k, v in status.items() if k not in _PROGRESS}
-    conditions = rest.get("conditions", [])
-    rest["conditions"] = [
-        {k: v for k, v in c.items() if k not in ("message", "observedGeneration")}
-        for c in conditions
+    conditions = [
+        {k: v for k, v in condition.items() if k not in ("message", "observedGeneration")}
+        for condition in sections(status, "conditions")
     ]
-    return rest
+    rest = {field: value for field, value in status.items() if field not in _PROGRESS}
+    return {**rest, "conditions": conditions}

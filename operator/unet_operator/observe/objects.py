@@ -1,7 +1,7 @@
-"""What is: the few fields of pods, jobs and claims that decisions hang on.
+"""What is: the few fields of pods, Jobs and claims that decisions hang on.
 
-Pods are projected as they come off the watch, so that memory holds a dozen fields of each
-and not its whole body.  Everything here is pure.
+`parse` makes these of what the API server says, so that memory holds a dozen fields of each
+and not its whole body.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from unet_operator.api import names
-from unet_operator.observe.progress import LogReading, Termination, termination
+from unet_operator.observe.progress import LogReading, Termination
 
 OVERDUE = timedelta(seconds=6)
 """How long after a pod's grace its node may take to say that it ended."""
-Body = Mapping[str, object]
-"""An object as the API server gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The controller of an object, which deletes it when it goes itself."""
+
+    kind: str
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod of ours, projected."""
+    """A pod of ours."""
 
     name: str
     uid: str
@@ -85,7 +91,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A Job of ours, projected."""
+    """A Job of ours."""
 
     name: str
     uid: str
@@ -106,7 +112,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Claim:
-    """A PersistentVolumeClaim, projected; `exists` is false when it was not found."""
+    """A PersistentVolumeClaim; `exists` is false when it was not found."""
 
     name: str
     exists: bool
@@ -115,6 +121,15 @@ class Claim:
     deleting: bool = False
     training: str = ""
     """The training it was made for, if it was made by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesEvent:
+    """An Event that Kubernetes recorded about an object."""
+
+    message: str
+    time: str
+    """When it was last seen, as RFC 3339 in UTC; empty where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -133,114 +148,3 @@ class Observed:
         """Pods of that role and attempt (or round), by index."""
         found = [p for p in self.pods if p.role == role and p.attempt == attempt]
         return tuple(sorted(found, key=lambda p: (p.index or 0, p.name)))
-
-
-def time_of(text: object) -> datetime | None:
-    """Parses an RFC 3339 time."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None
-
-
-def pod(body: Body) -> Pod:
-    """Projects a pod."""
-    meta, spec = body["metadata"], body.get("spec", {})
-    status = body.get("status", {})
-    labels = meta.get("labels", {})
-    conditions = {c["type"]: c for c in status.get("conditions", [])}
-    placed = conditions.get("PodScheduled", {})
-    disrupted = conditions.get("DisruptionTarget", {})
-    index = meta.get("annotations", {}).get("batch.kubernetes.io/job-completion-index")
-    statuses = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-    node = spec.get("nodeName", "")
-    phase = status.get("phase", "Pending")
-    if status.get("reason") == "Evicted" and not disrupted:
-        disrupted = {"status": "True", "reason": "TerminationByKubelet"}
-    return Pod(
-        name=meta["name"],
-        uid=meta["uid"],
-        namespace=meta["namespace"],
-        training=labels.get(names.LABEL_NAME, ""),
-        training_uid=labels.get(names.LABEL_UID, ""),
-        role=labels.get(names.LABEL_ROLE, ""),
-        attempt=_number(labels),
-        index=_whole(index),
-        phase=phase,
-        ready=conditions.get("Ready", {}).get("status") == "True",
-        scheduled=bool(node),
-        unschedulable=placed.get("message", "") if placed.get("reason") == "Unschedulable" else "",
-        node=node,
-        created=time_of(meta.get("creationTimestamp")),
-        deleting_until=time_of(meta.get("deletionTimestamp")),
-        disruption=disrupted.get("reason", "") if disrupted.get("status") == "True" else "",
-        waiting=_waiting(statuses),
-        exits={s["name"]: e for s in statuses if (e := _exit(s))},
-        running=frozenset(s["name"] for s in statuses if "running" in s.get("state", {})),
-    )
-
-
-def job(body: Body) -> Job:
-    """Projects a Job."""
-    meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
-    labels = meta.get("labels", {})
-    true = {c["type"]: c for c in status.get("conditions", []) if c["status"] == "True"}
-    failure = true.get("Failed") or true.get("FailureTarget")
-    owner = next((o for o in meta.get("ownerReferences", []) if o.get("controller")), {})
-    return Job(
-        name=meta["name"],
-        uid=meta["uid"],
-        namespace=meta["namespace"],
-        training=labels.get(names.LABEL_NAME, ""),
-        owner_uid=owner.get("uid", ""),
-        role=labels.get(names.LABEL_ROLE, ""),
-        attempt=_number(labels),
-        completions=spec.get("completions", 1),
-        suspended=bool(spec.get("suspend")),
-        active=status.get("active", 0),
-        created=time_of(meta.get("creationTimestamp")),
-        complete="Complete" in true,
-        failed=(failure.get("message") or failure["reason"]) if failure else "",
-        deleting="deletionTimestamp" in meta,
-    )
-
-
-def claim(name: str, body: Body | None) -> Claim:
-    """Projects a claim, or says that there is none."""
-    if body is None:
-        return Claim(name=name, exists=False)
-    return Claim(
-        name=name,
-        exists=True,
-        modes=tuple(body.get("spec", {}).get("accessModes", ())),
-        phase=body.get("status", {}).get("phase", ""),
-        deleting="deletionTimestamp" in body["metadata"],
-        training=body["metadata"].get("labels", {}).get(names.LABEL_NAME, ""),
-    )
-
-
-def _number(labels: Mapping[str, str]) -> int:
-    return _whole(labels.get(names.LABEL_ATTEMPT)) or 0
-
-
-def _whole(text: str | None) -> int | None:
-    """A number that a label or annotation holds; anybody may have written it."""
-    return int(text) if text and text.isdecimal() and len(text) < 10 else None
-
-
-def _exit(status: Body) -> Exit | None:
-    ended = status.get("state", {}).get("terminated")
-    if not ended:
-        return None
-    return Exit(
-        code=ended.get("exitCode", 1),
-        reason=ended.get("reason", ""),
-        message=termination(ended.get("message", "")),
-        finished=time_of(ended.get("finishedAt")),
-    )
-
-
-def _waiting(statuses: list[Body]) -> tuple[str, str] | None:
-    """The first container kept from starting by more than its turn not having come."""
-    for status in statuses:
-        held = status.get("state", {}).get("waiting")
-        if held and held.get("reason") not in ("ContainerCreating", "PodInitializing", None):
-            return held["reason"], held.get("message", "")
-    return None

@@ -23,8 +23,8 @@ LARGEST = 2**53
 Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 _SIZE = re.compile(r"[1-9][0-9]*(,[1-9][0-9]*)*", re.ASCII)
-_WORD = 64
-"""Longest word taken from a log: what pods print must not swell the status."""
+_LONGEST_WORD = 64
+"""Characters of a word taken from a log: what pods print must not swell the status."""
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
 
 
@@ -63,7 +63,7 @@ class Termination(Lenient):
     report: str | None = None
 
 
-_KEYS = {field.alias for field in Termination.model_fields.values()}
+_TERMINATION_KEYS = {field.alias for field in Termination.model_fields.values()}
 
 
 @dataclass(frozen=True)
@@ -74,20 +74,25 @@ class LogReading:
     plan: Plan | None = None
 
 
+_NO_MESSAGE = Termination()
+
+
 def termination(text: str) -> Termination:
     """Parses a termination message; an empty one for anything that is not one."""
+    if not text:
+        return _NO_MESSAGE
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
         return Termination()
     if not isinstance(raw, dict):
         return Termination()
-    said = {k: v for k, v in raw.items() if k in _KEYS and v is not None}
+    known = {k: v for k, v in raw.items() if k in _TERMINATION_KEYS and v is not None}
     try:
-        return Termination.model_validate(said)
+        return Termination.model_validate(known)
     except ValidationError as error:
-        wrong = {e["loc"][0] for e in error.errors()}
-        return Termination.model_validate({k: v for k, v in said.items() if k not in wrong})
+        wrong = {fault["loc"][0] for fault in error.errors()}
+        return Termination.model_validate({k: v for k, v in known.items() if k not in wrong})
 
 
 def logfmt(line: str) -> dict[str, str]:
@@ -101,44 +106,52 @@ def logfmt(line: str) -> dict[str, str]:
 
 def read_log(text: str, before: TrainingProgress | None = None) -> LogReading:
     """Folds the lines of `text`, oldest first, into what was known `before`."""
-    found: dict[str, object] = before.model_dump(exclude_none=True) if before else {}
-    fresh = False
+    progress: dict[str, object] = before.model_dump(exclude_none=True) if before else {}
     plan: Plan | None = None
+    changed = False
     for line in text.splitlines():
         pairs = logfmt(line)
-        if "epoch" in pairs and "event" not in pairs:
-            found.update(_epoch(pairs))
-            found.pop("stage", None)
-            fresh = True
-        elif pairs.get("stage") and "done" in pairs:
-            found["stage"] = f"{pairs['stage']} {pairs['done']}"[:_WORD]
-            if "eta" in pairs:
-                found["eta"] = pairs["eta"][:_WORD]
-            fresh = True
+        if _take_progress(pairs, progress):
+            changed = True
         elif pairs.get("event") == "plan":
             plan = _plan(pairs)
-        elif pairs.get("event") in ("checkpoint", "resume"):
-            epoch = _int(pairs.get("epoch"))
-            if epoch is not None:
-                found["checkpoint_epoch"] = epoch
-                fresh = True
-    progress = TrainingProgress.model_validate(found) if fresh else None
-    return LogReading(progress=progress, plan=plan)
+    reading = TrainingProgress.model_validate(progress) if changed else None
+    return LogReading(progress=reading, plan=plan)
+
+
+def _take_progress(pairs: dict[str, str], progress: dict[str, object]) -> bool:
+    """Updates the progress by one line; False when the line says nothing of it."""
+    if "epoch" in pairs and "event" not in pairs:
+        progress.update(_epoch(pairs))
+        progress.pop("stage", None)
+        return True
+    if pairs.get("stage") and "done" in pairs:
+        progress["stage"] = f"{pairs['stage']} {pairs['done']}"[:_LONGEST_WORD]
+        if "eta" in pairs:
+            progress["eta"] = pairs["eta"][:_LONGEST_WORD]
+        return True
+    if pairs.get("event") in ("checkpoint", "resume"):
+        epoch = _int(pairs.get("epoch"))
+        if epoch is not None:
+            progress["checkpoint_epoch"] = epoch
+            return True
+    return False
 
 
 def _epoch(pairs: dict[str, str]) -> dict[str, object]:
+    """The fields that a line about an epoch gives."""
     epoch, _, epochs = pairs["epoch"].partition("/")
     step = pairs.get("step", "").partition("/")[0]
-    found = {
+    fields = {
         "epoch": _int(epoch),
         "epochs": _int(epochs),
         "step": _int(step),
         "loss": _float(pairs.get("loss")),
         "validation_dice": _float(pairs.get("val_dice")),
         "samples_per_second": _float(pairs.get("samples_per_s")),
-        "eta": pairs.get("eta", "")[:_WORD] or None,
+        "eta": pairs.get("eta", "")[:_LONGEST_WORD] or None,
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _plan(pairs: dict[str, str]) -> Plan:
@@ -147,7 +160,7 @@ def _plan(pairs: dict[str, str]) -> Plan:
         batch_size=_int(pairs.get("batch_size")),
         global_batch_size=_int(pairs.get("global_batch_size")),
         memory_estimate=_int(pairs.get("memory_bytes")),
-        precision=pairs.get("precision", "")[:_WORD] or None,
+        precision=pairs.get("precision", "")[:_LONGEST_WORD] or None,
     )
 
 
@@ -159,7 +172,7 @@ def _unquote(value: str) -> str:
 
 def _size(text: str | None) -> str | None:
     """A patch size as the spec spells it: later attempts are halved from it."""
-    return text if text and len(text) <= _WORD and _SIZE.fullmatch(text) else None
+    return text if text and len(text) <= _LONGEST_WORD and _SIZE.fullmatch(text) else None
 
 
 def _int(text: str | None) -> int | None:

@@ -22,38 +22,38 @@ def node_ready(kubectl: Kubectl, name: str) -> str:
     return next(c["status"] for c in conditions if c["type"] == "Ready")
 
 
-def test_an_idle_cluster_is_small(kube: Kube, running: Kubectl):
+def test_an_idle_cluster_is_small(kube: Kube, two_nodes: Kubectl):
     used = re.search(r"memory used .*: (\d+) =", kube("status"))
     assert int(used[1]) < 2048
 
 
-def test_up_repairs_what_was_killed(kube: Kube, running: Kubectl):
+def test_up_repairs_what_was_killed(kube: Kube, two_nodes: Kubectl):
     for process in ("kube-apiserver", "etcd", "relay-outside", "node-0"):
         os.kill(kube.pid(process), signal.SIGKILL)
     assert kube.run("status").returncode == 1
     kube("up")
     assert kube.run("status").returncode == 0
-    running("get", "nodes")
+    two_nodes("get", "nodes")
 
 
-def test_a_killed_node_is_missed_and_returns_with_its_disk(kube: Kube, running: Kubectl):
+def test_a_killed_node_is_missed_and_returns_with_its_disk(kube: Kube, two_nodes: Kubectl):
     write = "echo kept > /disk/f; exec sleep 3600"
     pod = restricted_pod("writer", write, claims={"/disk": "disk"}, restartPolicy="Always")
-    running.apply(claim("disk", shared=False), pod)
-    running("wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
-    node = running.get("pod", "writer")["spec"]["nodeName"]
+    two_nodes.apply(claim("disk", shared=False), pod)
+    two_nodes("wait", "--for=condition=Ready", "pod/writer", "--timeout=120s")
+    node = two_nodes.get("pod", "writer")["spec"]["nodeName"]
     index = node.removeprefix("node-")
     kube("kill-node", index)
-    running.wait_until("the node is missed", lambda: node_ready(running, node) == "Unknown")
+    two_nodes.wait_until("the node is missed", lambda: node_ready(two_nodes, node) == "Unknown")
     kube("start-node", index)
-    assert node_ready(running, node) == "True"
-    running("delete", "pod", "writer", "--wait")
-    running.apply(restricted_pod("reader", "cat /disk/f", claims={"/disk": "disk"}))
-    running.wait_phase("reader", "Succeeded")
-    assert running("logs", "reader") == "kept\n"
+    assert node_ready(two_nodes, node) == "True"
+    two_nodes("delete", "pod", "writer", "--wait")
+    two_nodes.apply(restricted_pod("reader", "cat /disk/f", claims={"/disk": "disk"}))
+    two_nodes.wait_phase("reader", "Succeeded")
+    assert two_nodes("logs", "reader") == "kept\n"
 
 
-def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, running: Kubectl, tmp_path: Path):
+def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, two_nodes: Kubectl, tmp_path: Path):
     system = next((STATE / "images").glob("system-busybox-*.tar"))
     archive = tmp_path / "mine.tar"
     # The same image under another name of the same length keeps the archive valid.
@@ -63,11 +63,11 @@ def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, running: Kubectl,
     kube("kill-node", "1")
     kube("start-node", "1")
     for node in ("node-0", "node-1"):
-        running.apply(restricted_pod(f"on-{node}", "true", image=mine, nodeName=node))
-        running.wait_phase(f"on-{node}", "Succeeded")
+        two_nodes.apply(restricted_pod(f"on-{node}", "true", image=mine, nodeName=node))
+        two_nodes.wait_phase(f"on-{node}", "Succeeded")
 
 
-def test_load_names_a_file_that_is_no_image(kube: Kube, running: Kubectl, tmp_path: Path):
+def test_load_names_a_file_that_is_no_image(kube: Kube, two_nodes: Kubectl, tmp_path: Path):
     wrong = tmp_path / "wrong.tar"
     wrong.write_text("no archive")
     done = kube.run("load", str(wrong))
@@ -76,15 +76,15 @@ def test_load_names_a_file_that_is_no_image(kube: Kube, running: Kubectl, tmp_pa
     assert "docker save" in done.stderr
 
 
-def test_fake_nodes_come_and_go(kube: Kube, running: Kubectl):
+def test_fake_nodes_come_and_go(kube: Kube, two_nodes: Kubectl):
     kube("fake-nodes", "3")
-    assert len(running.get("nodes", "-l", "type=kwok")["items"]) == 3
+    assert len(two_nodes.get("nodes", "-l", "type=kwok")["items"]) == 3
     kube("fake-nodes", "0")
-    assert running.get("nodes", "-l", "type=kwok")["items"] == []
+    assert two_nodes.get("nodes", "-l", "type=kwok")["items"] == []
 
 
 def test_another_checkout_is_told_who_runs_the_cluster(
-    kube: Kube, running: Kubectl, tmp_path: Path
+    kube: Kube, two_nodes: Kubectl, tmp_path: Path
 ):
     other = tmp_path / "checkout" / "cluster"
     shutil.copytree(CHECKOUT / "cluster", other)
@@ -94,7 +94,7 @@ def test_another_checkout_is_told_who_runs_the_cluster(
         assert f"runs from {STATE}" in done.stderr
 
 
-def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, running: Kubectl):
+def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, two_nodes: Kubectl):
     records, hidden = STATE / "run", STATE / "hidden"
     records.rename(hidden)
     done = kube.run("up", "--nodes", "2")
@@ -104,7 +104,7 @@ def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, running: Kub
     assert "runs, but not from here; run `down` first" in done.stderr
 
 
-def test_the_port_is_remembered_and_cannot_change_meanwhile(kube: Kube, running: Kubectl):
+def test_the_port_is_remembered_and_cannot_change_meanwhile(kube: Kube, two_nodes: Kubectl):
     status = subprocess.run(
         [kube.folder / "kube", "--name", NAME, "status"], capture_output=True, check=False
     )
@@ -114,7 +114,7 @@ def test_the_port_is_remembered_and_cannot_change_meanwhile(kube: Kube, running:
     assert f"listens on port {kube.port}, not {kube.port + 1}; run `down` first" in done.stderr
 
 
-def test_another_number_of_nodes_is_refused(kube: Kube, running: Kubectl):
+def test_another_number_of_nodes_is_refused(kube: Kube, two_nodes: Kubectl):
     done = kube.run("up", "--nodes", "1")
     assert done.returncode == 1
     assert "runs with 2 nodes, not 1" in done.stderr

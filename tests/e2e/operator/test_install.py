@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.cluster_fixtures import CHECKOUT, Kubectl
-from support.operator_fixtures import RELEASE, SYSTEM, Ground, helm, install, training
+from support.operator_fixtures import RELEASE, SYSTEM, TrainingNamespace, helm, install, training
 
 pytestmark = pytest.mark.e2e
 
@@ -40,12 +40,14 @@ def test_manifests_apply_by_themselves(operator: Kubectl):
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_samples_are_accepted(ground: Ground, sample: Path):
-    ground.kubectl("apply", "--dry-run=server", "-f", str(sample))
+def test_samples_are_accepted(trainings: TrainingNamespace, sample: Path):
+    trainings.kubectl("apply", "--dry-run=server", "-f", str(sample))
 
 
-def test_uninstalling_leaves_trainings_and_their_children(operator: Kubectl, ground: Ground):
-    kubectl = ground.kubectl
+def test_uninstalling_leaves_trainings_and_their_children(
+    operator: Kubectl, trainings: TrainingNamespace
+):
+    kubectl = trainings.kubectl
     kubectl.apply(training("kept", training={"epochs": 1}, image="unet.local/none:1"))
     kubectl.wait_until("it has children", lambda: kubectl.exists("job", "kept-worker-1"))
     before = kubectl.get("unettraining", "kept")["metadata"]

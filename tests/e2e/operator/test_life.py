@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from support.operator_fixtures import ACCOUNT, TASK, Ground, Recorded, lasting
+from support.operator_fixtures import (
+    ACCOUNT,
+    TASK,
+    RecordedTraining,
+    TrainingNamespace,
+    changes_besides_progress,
+)
 
 pytestmark = pytest.mark.e2e
 
-LOOK = """
+READ_PREDICTIONS = """
 import json, sys, nibabel, numpy
 from pathlib import Path
 data, folder = map(Path, sys.argv[1:])
@@ -20,22 +26,23 @@ for file in sorted((folder / "predictions_directory").glob("*_pred.nii.gz")):
     case = file.name.removesuffix("_pred.nii.gz")
     said, truth = nibabel.load(file), nibabel.load(data / "labelsTr" / f"{case}.nii.gz")
     ours, actual = numpy.asarray(said.dataobj), numpy.asarray(truth.dataobj)
+    both = int(((ours > 0) & (actual > 0)).sum())
     print(json.dumps({
         "case": case,
         "same_grid": said.shape == truth.shape and numpy.allclose(said.affine, truth.affine),
         "axes": ["".join(nibabel.aff2axcodes(image.affine)) for image in (said, truth)],
         "values": sorted(map(int, numpy.unique(ours))),
-        "dice": 2 * int(((ours > 0) & (actual > 0)).sum()) / int((ours > 0).sum() + (actual > 0).sum()),
+        "dice": 2 * both / int((ours > 0).sum() + (actual > 0).sum()),
     }))
-"""  # noqa: E501 - as one would type it
+"""
 
 
 @dataclass(frozen=True)
 class Life:
     """A training that succeeded, and what is gone by now."""
 
-    ground: Ground
-    recorded: Recorded
+    trainings: TrainingNamespace
+    recorded: RecordedTraining
     nodes: list[str]
     """Where its workers ran."""
 
@@ -46,24 +53,24 @@ class Life:
 
     def log(self, job: str) -> list[str]:
         """The lines of a Job's log."""
-        return self.ground.kubectl("logs", f"job/{job}").splitlines()
+        return self.trainings.kubectl("logs", f"job/{job}").splitlines()
 
     def predictions(self) -> list[dict]:
         """The predictions on the output claim, read beside their labels."""
         folder = f"{self.recorded.folder}/evaluation-1"
-        lines = self.ground.python(LOOK, f"/data/{TASK}", folder).splitlines()
+        lines = self.trainings.python(READ_PREDICTIONS, f"/data/{TASK}", folder).splitlines()
         return [json.loads(line) for line in lines]
 
 
 @pytest.fixture(scope="module")
-def life(ground: Ground) -> Iterator[Life]:
-    recorded = ground.start("life")
+def life(trainings: TrainingNamespace) -> Iterator[Life]:
+    recorded = trainings.start("life")
     recorded.until_phase("Training", 1)
     nodes = [pod["spec"]["nodeName"] for pod in recorded.pods("worker", 1)]
     recorded.until("it succeeds", lambda status: status.get("phase") == "Succeeded", 400)
-    yield Life(ground, recorded, nodes)
+    yield Life(trainings, recorded, nodes)
     recorded.close()
-    ground.kubectl("delete", "unettraining", "life", "--wait=false")
+    trainings.kubectl("delete", "unettraining", "life", "--wait=false")
 
 
 def test_phases_follow_one_another(life: Life):
@@ -81,12 +88,12 @@ def test_dice_is_the_same_in_log_status_and_files(life: Life):
     found = [case["dice"] for case in life.predictions()]
     assert len(found) == 2
     assert sum(found) / len(found) == pytest.approx(logged, abs=6e-5)
-    told = life.status["evaluation"]
-    assert told["meanDice"] == pytest.approx(logged, abs=6e-5)
-    assert told["dicePerRegion"] == {"whole-tumour": told["meanDice"]}
-    assert told["cases"] == 2
-    assert life.status["dice"] == told["meanDice"]
-    assert f"{told['meanDice']:.4f}" in life.status["message"]
+    reported = life.status["evaluation"]
+    assert reported["meanDice"] == pytest.approx(logged, abs=6e-5)
+    assert reported["dicePerRegion"] == {"whole-tumour": reported["meanDice"]}
+    assert reported["cases"] == 2
+    assert life.status["dice"] == reported["meanDice"]
+    assert f"{reported['meanDice']:.4f}" in life.status["message"]
 
 
 def test_predictions_lie_in_each_case_own_grid(life: Life):
@@ -99,12 +106,14 @@ def test_predictions_lie_in_each_case_own_grid(life: Life):
 def test_report_and_pictures_are_on_the_claim(life: Life):
     folder = f"{life.recorded.folder}/evaluation-1"
     assert life.status["evaluation"]["report"] == f"{folder}/report.html".removeprefix("/output/")
-    listed = life.ground.kubectl("exec", "files", "--", "find", folder, "-type", "f").splitlines()
+    listed = life.trainings.kubectl(
+        "exec", "files", "--", "find", folder, "-type", "f"
+    ).splitlines()
     files = {name.removeprefix(f"{folder}/") for name in listed}
     cases = {case["case"] for case in life.predictions()}
     assert {"report.html", "results.json", "results.csv"} <= files
     assert {f"overlays/{case}.png" for case in cases} <= files
-    page = life.ground.kubectl("exec", "files", "--", "cat", f"{folder}/report.html")
+    page = life.trainings.kubectl("exec", "files", "--", "cat", f"{folder}/report.html")
     assert all(case in page for case in cases)
 
 
@@ -123,10 +132,10 @@ def test_status_says_what_was_planned_and_where_the_logs_are(life: Life):
 
 
 def test_the_table_has_the_promised_columns(life: Life):
-    head, row = life.ground.kubectl("get", "unet", "life").splitlines()
+    head, row = life.trainings.kubectl("get", "unet", "life").splitlines()
     assert head.split() == ["NAME", "PHASE", "WORKERS", "EPOCH", "LOSS", "DICE", "ETA", "AGE"]
     assert row.split()[:2] == ["life", "Succeeded"]
-    wide = life.ground.kubectl("get", "unet", "life", "-o", "wide").splitlines()
+    wide = life.trainings.kubectl("get", "unet", "life", "-o", "wide").splitlines()
     assert life.status["message"] in wide[1]
 
 
@@ -141,7 +150,7 @@ def test_the_launcher_log_reads_as_a_training(life: Life):
 
 
 def test_workers_leave_and_logs_stay(life: Life):
-    kubectl = life.ground.kubectl
+    kubectl = life.trainings.kubectl
     kubectl.wait_until("the workers are gone", lambda: not life.recorded.pods("worker", 1))
     jobs = {
         job["metadata"]["name"]
@@ -161,15 +170,16 @@ def test_a_life_costs_few_writes(life: Life):
     ]
     assert len(children) <= 12, children
     assert kinds.count("events") <= 8
+    statuses = life.recorded.statuses
+    lasting = changes_besides_progress(statuses)
     print(
         f"{len(children)} child writes, {kinds.count('events')} events, "
-        f"{len(lasting(life.recorded.statuses))} status patches besides progress, "
+        f"{len(lasting)} status patches besides progress, "
         f"{kinds.count('unettrainings/status')} in all"
     )
-    told = life.recorded.statuses
     # The watch saw the creation and every patch, so each patch changed something.
-    assert kinds.count("unettrainings/status") == len(told) - 1
-    assert len(lasting(told)) <= 8, [status["conditions"] for status in lasting(told)]
+    assert kinds.count("unettrainings/status") == len(statuses) - 1
+    assert len(lasting) <= 8, [status["conditions"] for status in lasting]
 
 
 def test_the_operator_is_refused_nothing_and_reads_no_secret(life: Life):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.cluster_fixtures import CHECKOUT
-from support.operator_fixtures import RELEASE, SYSTEM, Ground, Recorded, small
+from support.operator_fixtures import RELEASE, SYSTEM, RecordedTraining, TrainingNamespace, small
 
 pytestmark = pytest.mark.e2e
 
@@ -17,23 +17,23 @@ WITHOUT_EVALUATION = {"enabled": False}
 
 
 @pytest.fixture
-def start(ground: Ground) -> Iterator[Callable[..., Recorded]]:
+def start(trainings: TrainingNamespace) -> Iterator[Callable[..., RecordedTraining]]:
     """Starts a training that does not end by itself; it is deleted with the test."""
-    begun: list[Recorded] = []
+    begun: list[RecordedTraining] = []
 
-    def begin(name: str, **spec: object) -> Recorded:
+    def begin(name: str, **spec: object) -> RecordedTraining:
         spec = {"training": ENDLESS, "evaluation": WITHOUT_EVALUATION, **spec}
-        begun.append(ground.start(name, **spec))
+        begun.append(trainings.start(name, **spec))
         return begun[-1]
 
     yield begin
     for recorded in begun:
         recorded.close()
-        ground.kubectl("delete", "unettraining", recorded.name, "--ignore-not-found")
+        trainings.kubectl("delete", "unettraining", recorded.name, "--ignore-not-found")
         children_gone(recorded)
 
 
-def children_gone(recorded: Recorded) -> None:
+def children_gone(recorded: RecordedTraining) -> None:
     """Waits until nothing that belongs to the training is left."""
     kinds = "jobs,pods,services,networkpolicies,secrets,configmaps,podgroups"
     mine = ("-l", f"unet.dev/training={recorded.name}")
@@ -42,13 +42,13 @@ def children_gone(recorded: Recorded) -> None:
     )
 
 
-def trained_an_epoch(recorded: Recorded, attempt: int) -> None:
+def trained_an_epoch(recorded: RecordedTraining, attempt: int) -> None:
     """Waits until the attempt has made an epoch of its own, and a checkpoint of it."""
     recorded.until_phase("Training", attempt)
     recorded.log_line(attempt, r"^epoch=\d+/\d+ loss=")
 
 
-def ended(recorded: Recorded, attempt: int, seconds: float = 240) -> dict:
+def ended(recorded: RecordedTraining, attempt: int, seconds: float = 240) -> dict:
     """Waits until the attempt has ended and the next one is due."""
     return recorded.until(
         f"attempt {attempt} has ended",
@@ -57,7 +57,7 @@ def ended(recorded: Recorded, attempt: int, seconds: float = 240) -> dict:
     )
 
 
-def resumed(recorded: Recorded, attempt: int) -> int:
+def resumed(recorded: RecordedTraining, attempt: int) -> int:
     """The epoch that the attempt resumed from; fails if it began anew."""
     recorded.until_phase("Training", attempt)
     line = recorded.log_line(attempt, r"^(event=resume|epoch=)")
@@ -70,9 +70,9 @@ def condition(status: dict, kind: str) -> dict:
 
 
 def test_a_killed_worker_and_a_killed_launcher_cost_no_epoch(
-    ground: Ground, start: Callable[..., Recorded]
+    trainings: TrainingNamespace, start: Callable[..., RecordedTraining]
 ):
-    kubectl, lost = ground.kubectl, start("lost")
+    kubectl, lost = trainings.kubectl, start("lost")
     trained_an_epoch(lost, 1)
     worker = lost.pods("worker", 1)[1]["metadata"]["name"]
     kubectl("delete", "pod", worker, "--grace-period=0", "--force")
@@ -97,9 +97,9 @@ def test_a_killed_worker_and_a_killed_launcher_cost_no_epoch(
 
 
 def test_suspension_stops_every_pod_and_resuming_goes_on(
-    ground: Ground, start: Callable[..., Recorded]
+    trainings: TrainingNamespace, start: Callable[..., RecordedTraining]
 ):
-    kubectl, paused = ground.kubectl, start("paused")
+    kubectl, paused = trainings.kubectl, start("paused")
     trained_an_epoch(paused, 1)
     patch = '{"spec": {"runPolicy": {"suspend": %s}}}'
     kubectl("patch", "unet", "paused", "--type=merge", "-p", patch % "true")
@@ -115,7 +115,7 @@ def test_suspension_stops_every_pod_and_resuming_goes_on(
     assert paused.statuses[-1].get("failures", 0) == 0
 
 
-def test_too_little_memory_halves_the_batch(start: Callable[..., Recorded]):
+def test_too_little_memory_halves_the_batch(start: Callable[..., RecordedTraining]):
     much = {**small(1, "--filters", "64"), "batchSize": 4, "patchSize": "64,64,48"}
     limits = {"limits": {"cpu": "1", "memory": "1536Mi"}}
     tight = start("tight", training=much, workers={"replicas": 1, "resources": limits})
@@ -128,13 +128,15 @@ def test_too_little_memory_halves_the_batch(start: Callable[..., Recorded]):
     assert "--batch-size 2 --patch-size 64,64,48" in tight.log_line(2, "^mpirun ")
 
 
-def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded]):
-    kubectl = ground.kubectl
+def test_a_lost_node_is_replaced(
+    trainings: TrainingNamespace, start: Callable[..., RecordedTraining]
+):
+    kubectl = trainings.kubectl
     if kubectl.kubeconfig != str(CHECKOUT / ".cluster" / "kubeconfig"):
         pytest.skip("only a node of the throwaway cluster may be killed")
     cut = start("cut")
     trained_an_epoch(cut, 1)
-    node = doomed(cut)
+    node = node_to_kill(cut)
     subprocess.run(
         [CHECKOUT / "cluster" / "kube", "kill-node", node.removeprefix("node-")], check=True
     )
@@ -152,7 +154,7 @@ def test_a_lost_node_is_replaced(ground: Ground, start: Callable[..., Recorded])
         )
 
 
-def doomed(cut: Recorded) -> str:
+def node_to_kill(cut: RecordedTraining) -> str:
     """A node with a worker and, if it can be, the launcher too, but not the operator."""
     system = cut.kubectl.within(SYSTEM)
     selector = f"app.kubernetes.io/instance={RELEASE}"

@@ -9,7 +9,7 @@ import yaml
 from support.cluster_fixtures import CHECKOUT
 from support.hand_node import Api
 from support.operator_process import ACCOUNT, chart_rights
-from unet_operator.cluster.client import Kind
+from unet_operator.cluster.kinds import Kind
 
 pytestmark = pytest.mark.integration
 

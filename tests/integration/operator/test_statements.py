@@ -13,10 +13,19 @@ from support.operator.making import training
 from support.operator.statements import STATEMENTS
 from support.real_yard import RealYard
 from unet_operator.api import names
-from unet_operator.build import config, evaluate, gang, launcher, network, ssh, stage, storage
-from unet_operator.build.common import Context
-from unet_operator.build.workers import workers
-from unet_operator.cluster.client import JOBS, POD_GROUPS, Kind
+from unet_operator.build.config_map import config_map
+from unet_operator.build.context import Context
+from unet_operator.build.evaluation_job import evaluation_job
+from unet_operator.build.launcher_job import launcher_job
+from unet_operator.build.network_policy import network_policy
+from unet_operator.build.output_claim import output_claim
+from unet_operator.build.pod_group import pod_group
+from unet_operator.build.report_job import report_job
+from unet_operator.build.service import service
+from unet_operator.build.ssh_secret import ssh_secret
+from unet_operator.build.staging_job import staging_job
+from unet_operator.build.workers_job import workers_job
+from unet_operator.cluster.kinds import JOBS, POD_GROUPS, Kind
 
 pytestmark = pytest.mark.integration
 
@@ -32,16 +41,16 @@ def children(**changes: dict) -> list[dict]:
     """One of every object that a training may own."""
     subject = Context(training(dataset={"source": S3}, **changes), BUSYBOX)
     return [
-        network.service(subject.training),
-        network.network_policy(subject.training),
-        ssh.secret(subject.training, 1),
-        config.config_map(subject, 1, 2),
-        workers(subject, 1, 2, gang=False),
-        launcher.launcher(subject, 1, 2),
-        launcher.launcher(Context(subject.training, BUSYBOX, one_node=True), 1, 2),
-        stage.stage(subject),
-        evaluate.evaluate(subject, 1),
-        evaluate.report(subject, 1),
+        service(subject.training),
+        network_policy(subject.training),
+        ssh_secret(subject.training, 1),
+        config_map(subject, 1, 2),
+        workers_job(subject, 1, 2, gang=False),
+        launcher_job(subject, 1),
+        launcher_job(Context(subject.training, BUSYBOX, one_node=True), 1),
+        staging_job(subject),
+        evaluation_job(subject, 1),
+        report_job(subject, 1),
     ]
 
 
@@ -94,13 +103,13 @@ def test_what_is_built_is_valid_and_passes_pod_security(kubectl, namespace, chan
 @pytest.mark.parametrize(
     "make",
     [
-        lambda subject: workers(subject, 9999, 512, gang=False),
-        lambda subject: launcher.launcher(subject, 9999, 512),
-        lambda subject: evaluate.evaluate(subject, 999),
-        lambda subject: evaluate.report(subject, 999),
-        lambda subject: network.service(subject.training),
-        lambda subject: ssh.secret(subject.training, 9999),
-        lambda subject: config.config_map(subject, 9999, 512),
+        lambda subject: workers_job(subject, 9999, 512, gang=False),
+        lambda subject: launcher_job(subject, 9999),
+        lambda subject: evaluation_job(subject, 999),
+        lambda subject: report_job(subject, 999),
+        lambda subject: service(subject.training),
+        lambda subject: ssh_secret(subject.training, 9999),
+        lambda subject: config_map(subject, 9999, 512),
     ],
     ids=["workers", "launcher", "shards", "report", "service", "keys", "configuration"],
 )
@@ -116,14 +125,14 @@ def test_the_longest_name_makes_valid_children_in_the_last_attempt_and_round(nam
 def test_the_gang_is_valid_where_the_api_is_on(api: Api, namespace: Kubectl):
     if not api(api.cluster.serves(POD_GROUPS)):
         pytest.skip("this cluster does not serve scheduling.k8s.io/v1beta1 PodGroup")
-    body = gang.pod_group(training(), 1, 2)
+    body = pod_group(training(), 1, 2)
     body["metadata"]["namespace"] = namespace.namespace
     namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 
 
 def test_the_claim_to_create_is_valid(namespace: Kubectl):
     template = {"claimName": None, "volumeClaimTemplate": {"size": 10_000_000_000}}
-    body = storage.claim(training(output=template))
+    body = output_claim(training(output=template))
     body["metadata"]["namespace"] = namespace.namespace
     namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 

@@ -5,22 +5,27 @@ In the mode `runs` it is the real one, several times over: see two_ranks.py.
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from unet.parallel.comm import as_peer_lost, open_comm
+from pydantic import Field
+
+from unet.cli.command import Command
+from unet.parallel.engine import open_comm
+from unet.parallel.horovod_engine import as_peer_lost
 from unet.system.errors import DataError, Terminated
+from unet.system.settings import Flag, Settings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mode", required=True)
-    parser.add_argument("--at", type=int, default=1, help="the rank that does it")
-    parser.add_argument("--folder", type=Path)
+class StandInSettings(Settings):
+    mode: Annotated[str, Flag()]
+    at: Annotated[int, Flag()] = Field(1, description="the rank that does it")
+    folder: Annotated[Path | None, Flag()] = None
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: StandInSettings, _as_json: bool) -> int:
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stop.append(number))
     if args.mode == "runs":
@@ -93,3 +98,6 @@ def _collectives(comm, step, weights) -> int:
     print(f"rank-{comm.rank} " + " ".join(said).replace("'", ""), flush=True)
     comm.shutdown()
     return 0
+
+
+COMMAND = Command(StandInSettings, run)

@@ -1,4 +1,4 @@
-"""What two ranks do together, in one world: steps, and whole runs that end or go on."""
+"""What two ranks do together: steps, and whole runs that end or go on."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from unet.network.saved_model import load_bundle
-from unet.parallel.comm import Comm, Solo, open_comm
-from unet.planning.plan import Shape
+from unet.network.saved_model import load_model
+from unet.parallel.comm import Comm
+from unet.parallel.engine import open_comm
+from unet.parallel.solo import Solo
+from unet.planning.plan import StepShape
 from unet.system.errors import UnetError
 from unet.system.threads import use_threads
-from unet.training import loop as training
+from unet.training.feed import Feed
 from unet.training.loop import train
 from unet.training.step import Trainer
 
@@ -54,7 +56,7 @@ def trainer(comm: Comm, batch: int, normalisation: str = "instance") -> Trainer:
         supervised_levels=2,
         normalisation=normalisation,
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=tiny.PATCH,
         batch_size=batch,
@@ -105,7 +107,7 @@ def step_with_nan(comm: Comm) -> dict[str, object]:
 
 
 def weights(run: Path) -> str:
-    return digest(iter(load_bundle(run).weights))
+    return digest(iter(load_model(run).weights))
 
 
 def two_rank_run(comm: Comm, folder: Path, name: str, **changes: object) -> str:
@@ -151,7 +153,7 @@ def raised(call: Callable[[], object]) -> list[object]:
 
 def rolled_back(comm: Comm, folder: Path) -> list[object]:
     """Rank 1's patches hold NaN from the second step on."""
-    plain, spoilt = training.Feed.batches, set()
+    plain, spoilt = Feed.batches, set()
 
     def batches(self, epoch, steps, first=0):
         for index, batch in enumerate(plain(self, epoch, steps, first), start=first):
@@ -160,8 +162,8 @@ def rolled_back(comm: Comm, folder: Path) -> list[object]:
                 spoilt.update(batch.cases)
             yield batch
 
-    training.Feed.batches = batches
+    Feed.batches = batches
     ends = raised(lambda: two_rank_run(comm, folder, "rolled-back"))
-    training.Feed.batches = plain
+    Feed.batches = plain
     cases = sorted(comm.gather_objects(sorted(spoilt))[1])
     return comm.gather_objects([ends[0], all(case in ends[1] for case in cases)])

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from itertools import count
 
-from unet_operator.api import names
+from unet_operator.api.labels import labels_of
 
 from support.operator.kubernetes.objects import Object
 from support.operator.making import NAME, NAMESPACE, SPEC, UID
@@ -77,7 +77,7 @@ def job_body(
             "uid": uid or f"uid-{name}",
             "resourceVersion": str(at) if at is not None else version(),
             "creationTimestamp": "2026-03-01T12:00:00Z",
-            "labels": names.labels(NAME, owner, role, attempt),
+            "labels": labels_of(NAME, owner, role, attempt),
             "ownerReferences": [
                 {"kind": "UNetTraining", "name": NAME, "uid": owner, "controller": True}
             ],
@@ -119,7 +119,7 @@ def pod_body(
             "uid": uid or f"uid-{name}",
             "resourceVersion": str(at) if at is not None else version(),
             "creationTimestamp": "2026-03-01T12:00:00Z",
-            "labels": names.labels(NAME, owner, role, attempt),
+            "labels": labels_of(NAME, owner, role, attempt),
             "annotations": {**place, **(annotations or {})},
             **meta,
         },

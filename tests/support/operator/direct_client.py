@@ -12,11 +12,7 @@ from support.operator.kubernetes.objects import Object
 from support.operator.kubernetes.refusal import Refusal
 from support.operator.kubernetes.requests import Address, Request, Traffic
 from support.operator.kubernetes.verbs import APPLY, do, page
-from support.operator.subject import ApiError, Kind
-
-Objects = list[Object]
-Listed = tuple[Objects, str]
-"""Objects, and the version to watch from."""
+from support.operator.subject import ApiError, Collection, Kind, Page
 
 
 class DirectClient(Traffic):
@@ -35,19 +31,16 @@ class DirectClient(Traffic):
                 return None
             raise
 
-    async def list(self, kind: Kind, namespace: str | None, **query: str) -> Listed:
+    async def list(self, kind: Kind, namespace: str | None, **query: str) -> Collection:
         """Reads a collection."""
-        found: Objects = []
-        version = "0"
-        async for objects, version in self.pages(kind, namespace, **query):  # noqa: B007 - last one
-            found += objects
-        return found, version
-
-    async def pages(self, kind: Kind, namespace: str | None, **query: str) -> AsyncIterator[Listed]:
-        """Reads a collection, in one page."""
         about = self._note("GET", kind, namespace, query=query)
         found = page(self._store, about, query)
-        yield found["items"], found["metadata"]["resourceVersion"]
+        return Collection(found["items"], found["metadata"]["resourceVersion"])
+
+    async def pages(self, kind: Kind, namespace: str | None, **query: str) -> AsyncIterator[Page]:
+        """Reads a collection, in one page."""
+        found = await self.list(kind, namespace, **query)
+        yield Page(found.objects, found.version, "")
 
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """Creates an object."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from support.operator.kubernetes.cluster import SimulatedCluster
 from support.operator.kubernetes.objects import Object
+from support.operator.kubernetes.requests import Request
 from support.operator.kubernetes.server import ApiServer
 from support.operator.kubernetes.serving import serving
 from support.operator.making import NAMESPACE, UID
@@ -66,6 +67,10 @@ class Life(Scene):
         """Time passes, and operator and controllers act."""
         self.cluster.advance(seconds)
         return await self.settle()
+
+    def status_patches(self) -> list[Request]:
+        """Writes of its status so far."""
+        return self.server.made("PATCH", "unettrainings")
 
     async def workers_answer(self, attempt: int = 1) -> None:
         """Every worker has a node and is ready."""

@@ -6,8 +6,9 @@ import copy
 from datetime import UTC, datetime, timedelta
 
 from unet_operator.api import names
-from unet_operator.api.resource import Training
-from unet_operator.api.spec import Metadata, Spec
+from unet_operator.api.metadata import Metadata
+from unet_operator.api.resource import UNetTraining
+from unet_operator.api.spec import Spec
 from unet_operator.api.status import Status
 from unet_operator.lifecycle.actions import Decision
 from unet_operator.lifecycle.training import decide
@@ -15,6 +16,8 @@ from unet_operator.observe.objects import Claim, Exit, Job, Observed, Pod
 from unet_operator.observe.progress import LogReading, Termination
 
 NAME, NAMESPACE, UID = "brain", "clinic", "1b6ef580-7fb9-4fe8-a680-3ee57bd6ea30"
+OTHER_UID = "99999999-7fb9-4fe8-a680-3ee57bd6ea30"
+"""Of a namesake that was deleted before."""
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 SPEC: dict[str, object] = {
@@ -40,10 +43,10 @@ def spec(**changes: dict[str, object]) -> Spec:
 
 def training(
     status: Status | None = None, *, generation: int = 1, **changes: dict[str, object]
-) -> Training:
+) -> UNetTraining:
     """A training with that status."""
     meta = Metadata(name=NAME, namespace=NAMESPACE, uid=UID, generation=generation)
-    return Training(meta=meta, spec=spec(**changes), status=status or Status())
+    return UNetTraining(meta=meta, spec=spec(**changes), status=status or Status())
 
 
 def claims(*modes: str, phase: str = "Bound") -> dict[str, Claim]:
@@ -157,31 +160,31 @@ def two_workers(attempt: int = 1) -> tuple[Job, Pod, Pod]:
 
 
 def decided(
-    subject: Training, observed: Observed, now: datetime = NOW, *, has_image: bool = True
+    subject: UNetTraining, observed: Observed, now: datetime = NOW, *, has_image: bool = True
 ) -> Decision:
     """Decides once."""
     return decide(subject, observed, now, has_image=has_image)
 
 
-def advanced(subject: Training, decision: Decision) -> Training:
+def advanced(subject: UNetTraining, decision: Decision) -> UNetTraining:
     """The training with the decided status written."""
-    return Training(meta=subject.meta, spec=subject.spec, status=decision.status)
+    return UNetTraining(meta=subject.meta, spec=subject.spec, status=decision.status)
 
 
-def starting(**changes: dict[str, object]) -> Training:
+def starting(**changes: dict[str, object]) -> UNetTraining:
     """A training whose first attempt's number is written and whose children are due."""
     subject = training(**changes)
     return advanced(subject, decided(subject, seen()))
 
 
-def running(**changes: dict[str, object]) -> Training:
+def running(**changes: dict[str, object]) -> UNetTraining:
     """A training whose workers all answered."""
     subject = starting(**changes)
     observed = seen(*two_workers(), job("launcher"), launcher_pod())
     return advanced(subject, decided(subject, observed))
 
 
-def trained(**changes: dict[str, object]) -> Training:
+def trained(**changes: dict[str, object]) -> UNetTraining:
     """A training whose launcher is done."""
     subject = running(**changes)
     return advanced(subject, decided(subject, seen(*two_workers(), *launcher_done())))

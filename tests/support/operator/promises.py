@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from unet_operator.api import names
+from unet_operator.api import labels as names
 from unet_operator.api.status import Status
 
 from support.operator.kubernetes.objects import Object
 from support.operator.kubernetes.requests import Request
 from support.operator.kubernetes.store import Store
-from support.operator.subject import observed, terminal
+from support.operator.subject import parse_pod, terminal
 
 TRAINS = ("worker", "launcher")
 """Roles of an attempt's Jobs; of its pods, those that write checkpoints."""
@@ -67,7 +67,7 @@ def never_two_attempts_at_once(store: Store, jobs: Sequence[Object], now: dateti
             for pod in store.all("pods")
             if role_of(pod) in TRAINS
             and attempt_of(pod) < attempt_of(job)
-            and not observed.pod(pod).gone(now)
+            and not parse_pod(pod).gone(now)
         ]
         assert not writing, f"{writing} of older attempts may still write"
 

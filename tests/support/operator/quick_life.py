@@ -16,7 +16,7 @@ from support.operator.kubernetes.objects import Object
 from support.operator.kubernetes.refusal import Refusal
 from support.operator.making import NAMESPACE
 from support.operator.scene import KEY, PLAN, SHARED, Scene
-from support.operator.subject import ApiError, Cluster, Settings, at_once
+from support.operator.subject import ApiError, Cluster, Observed, Settings, UNetTraining, at_once
 
 SETTINGS = Settings(training_image="image:1")
 QUOTA = Refusal(403, "Forbidden", "exceeded quota: small, requested: count/jobs.batch=1")
@@ -43,6 +43,11 @@ class QuickLife(Scene):
         finally:
             self.check(before)
         return self.wake
+
+    def as_observed(self) -> tuple[UNetTraining, Observed]:
+        """The training, and all that decisions about it hang on, as the operator sees them."""
+        self.sync()
+        return at_once(self.brain.observe(KEY))
 
     def crash(self) -> None:
         """The operator does what it decided and dies before it has written so."""

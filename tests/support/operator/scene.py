@@ -105,7 +105,7 @@ class Scene:
             self.brain.hear("ADDED", plural, body)
         for kind in ("jobs", "pods"):
             uids = {body["metadata"]["uid"] for body in store.all(kind)}
-            self.brain.store.keep(kind, uids, store.version)
+            self.brain.store.keep(kind, uids, str(store.version))
 
     def check(self, before: Object) -> None:
         """Checks what the operator has just done against what it promises."""

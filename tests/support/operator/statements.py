@@ -11,7 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from unet_operator.cluster.client import CONFIG_MAPS, LEASES, PODS, SERVICES, ApiError, Cluster
+from unet_operator.cluster.client import Cluster
+from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS, LEASES, PODS, SERVICES
+from unet_operator.cluster.transport import Request
 
 Statement = Callable[[Cluster, str], Awaitable[None]]
 LABELS = {"app.kubernetes.io/managed-by": "unet-operator"}
@@ -60,6 +63,12 @@ def lease(namespace: str, holder: str, version: str | None = None) -> dict:
 def at(body: dict) -> int:
     """An object's version."""
     return int(body["metadata"]["resourceVersion"])
+
+
+async def one_page(cluster: Cluster, namespace: str, query: dict[str, str]) -> dict:
+    """A page of ConfigMaps, of a size that the operator never asks for."""
+    request = Request("GET", CONFIG_MAPS.path(namespace), CONFIG_MAPS.plural, query)
+    return await cluster._transport.fetch(request)
 
 
 async def what_is_absent_reads_as_none(cluster: Cluster, namespace: str) -> None:
@@ -249,12 +258,12 @@ async def further_pages_are_of_the_moment_of_the_first(cluster: Cluster, namespa
         body = config_map(namespace, name)
         body["metadata"]["labels"]["paged"] = "yes"
         await cluster.create(CONFIG_MAPS, namespace, body)
-    first = await cluster._json("GET", CONFIG_MAPS, namespace, query=query)
+    first = await one_page(cluster, namespace, query)
     late = config_map(namespace, "page-c")
     late["metadata"]["labels"]["paged"] = "yes"
     made = await cluster.create(CONFIG_MAPS, namespace, late)
     further = {**query, "limit": "9", "continue": first["metadata"]["continue"]}
-    second = await cluster._json("GET", CONFIG_MAPS, namespace, query=further)
+    second = await one_page(cluster, namespace, further)
     assert [body["metadata"]["name"] for body in second["items"]] == ["page-b"]
     since = second["metadata"]["resourceVersion"]
     assert since == first["metadata"]["resourceVersion"]

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from support.operator.direct_client import DirectClient
 from support.operator.kubernetes.cluster import SimulatedCluster
-from support.operator.kubernetes.objects import Object
-from support.operator.subject import FAIL_AT_ONCE, JOBS, PODS, at_once
+from support.operator.kubernetes.objects import Object, condition, holds
+from support.operator.subject import FAIL_AT_ONCE, JOBS, PODS, RETRY_CRASHES, at_once
 
 IMAGE = "unet.local/busybox:1"
 NAMESPACE = "clinic"
@@ -109,6 +109,29 @@ def job_of_two(
         "metadata": {"name": name},
         "spec": {**base, **spec},
     }
+
+
+Statement = Callable[[Yard], None]
+RETRIED: Object = {"podFailurePolicy": RETRY_CRASHES}
+"""Of a Job whose pods are tried again when they crash."""
+
+
+def said(yard: Yard, job: str, kind: str) -> Object:
+    """A condition of a Job, once it is True."""
+    yard.until(f"{job} says {kind}", lambda: holds(yard.job(job).get("status", {}), kind))
+    found = condition(yard.job(job)["status"], kind)
+    assert found is not None
+    return found
+
+
+def names(yard: Yard, job: str) -> list[str]:
+    """Names of the pods of a Job, by index."""
+    return [str(pod["metadata"]["name"]) for pod in yard.pods(job)]
+
+
+def suspend(yard: Yard, job: str, value: bool = True) -> None:
+    """Suspends a Job or lets it go."""
+    yard.patch(job, {"spec": {"suspend": value}})
 
 
 class SimulatedYard:

@@ -20,7 +20,8 @@ def test_ratios_compare_within_a_round():
 
 
 def test_flops_are_those_of_the_network_layer_by_layer():
-    from unet.network.model import NetworkSpec, build_network
+    from unet.network.model import build_network
+    from unet.planning.network import NetworkSpec
 
     filters, patch = (4, 8, 16), (8, 16, 8)
     spec = NetworkSpec(

@@ -18,7 +18,7 @@ from unet.cli.main import main
 from unet.data.msd import load_dataset
 from unet.data.split import make_split
 from unet.network.model import build_network
-from unet.network.saved_model import About, save_bundle
+from unet.network.saved_model import About, save_model
 from unet.planning.plan import Plan
 from unet.system.errors import ExitCode
 from unet.system.threads import use_threads
@@ -51,7 +51,7 @@ def model(sound, tmp_path_factory):
         channel_names=("MR0",),
     )
     network = plan.network.model_copy(update={"supervised_levels": 1})
-    save_bundle(run / "m.hdf5", about, build_network(network).get_weights())
+    save_model(run / "m.hdf5", about, build_network(network).get_weights())
     return run / "m.hdf5"
 
 

@@ -138,3 +138,27 @@ def test_a_reader_that_goes_away_is_no_error_of_the_disk(tmp_path):
     os.close(write)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+LIGHT = """
+import sys
+from unet.cli.main import main
+try:
+    main([sys.argv[1], "--help"])
+except SystemExit:
+    pass
+print(*({"tensorflow", "keras"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_given_without_tensorflow(command):
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr.strip() == ""

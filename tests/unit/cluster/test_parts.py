@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kubelib import cli, files, gobuild, host, images, lifecycle, report, settings, teardown
+from kubelib import api, cli, files, gobuild, host, images, lifecycle, report, settings, teardown
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -107,3 +108,48 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_digest_depends_on_where_one_part_ends():
     assert files.digest("ab", "c") != files.digest("a", "bc")
+
+
+@pytest.mark.parametrize(
+    ("status", "report"),
+    [
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "Ready",
+                        "status": "True",
+                        "lastHeartbeatTime": "2026-01-02T03:04:05Z",
+                    }
+                ],
+                "allocatable": {"cpu": "1", "memory": "2097152Ki"},
+            },
+            api.NodeReport(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "1", 2048),
+        ),
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "Ready",
+                        "status": "Unknown",
+                        "lastHeartbeatTime": "2026-01-02T03:04:05Z",
+                    }
+                ]
+            },
+            api.NodeReport(None, None, 0),
+        ),
+        ({}, api.NodeReport(None, None, 0)),
+    ],
+    ids=["ready", "silent", "new"],
+)
+def test_a_node_is_ready_when_it_says_so(
+    status: dict, report: api.NodeReport, monkeypatch: pytest.MonkeyPatch
+):
+    body = json.dumps({"status": status}).encode()
+    monkeypatch.setattr(api, "_get", lambda cluster, path: body)
+    assert api.node_report(settings.Cluster("unet", 6443), "unet-node-0") == report
+
+
+def test_a_node_that_nothing_is_known_of_has_no_report(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(api, "_get", lambda cluster, path: None)
+    assert api.node_report(settings.Cluster("unet", 6443), "unet-node-0") is None

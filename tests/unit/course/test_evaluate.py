@@ -7,15 +7,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from unet.course.commands import evaluate_main
+from unet.course.evaluate import evaluate_main
+from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.network.model import build_network
-from unet.network.saved_model import About, load_bundle, save_bundle
-from unet.planning.fingerprint import compute_fingerprint
-from unet.planning.plan import make_plan
-from unet.planning.settings import TrainConfig
+from unet.network.saved_model import About, load_model, save_model
+from unet.planning.fingerprint import make_fingerprint
+from unet.planning.planner import make_plan
+from unet.planning.settings import TrainSettings
 from unet.system.machine import Machine
 
 
@@ -24,7 +25,7 @@ def model(brains, tmp_path_factory):
     """The file of an untrained network of one feature map, and nothing beside it."""
     dataset = load_dataset(brains)
     split = make_split(dataset, "course")
-    config = TrainConfig(
+    config = TrainSettings(
         data_path=brains,
         output=brains,
         network="course",
@@ -33,7 +34,8 @@ def model(brains, tmp_path_factory):
         patch_size=(32, 32, 32),
         batch_size=1,
     )
-    fingerprint = compute_fingerprint(dataset, [case.id for case in dataset.cases], (0,))
+    facts = read_all_facts(dataset, [case.id for case in dataset.cases], (0,))
+    fingerprint = make_fingerprint(dataset, (0,), facts)
     machine = Machine(cores=2, memory_bytes=8 * 2**30, bfloat16=False)
     plan = make_plan(fingerprint, make_target(dataset), config, machine, split.training)
     about = About(plan=plan, split=split, dataset_name=dataset.name, channel_names=("FLAIR",))
@@ -44,7 +46,7 @@ def model(brains, tmp_path_factory):
         for w in build_network(plan.network).get_weights()
     ]
     file = tmp_path_factory.mktemp("model") / "copied.hdf5"
-    save_bundle(file, about, weights)
+    save_model(file, about, weights)
     return file
 
 
@@ -104,5 +106,5 @@ def test_keras_alone_loads_the_file_and_predicts_the_same_probabilities(model, t
     np.save(tmp_path / "x.npy", x)
     files = [str(model), str(tmp_path / "p.npy"), str(tmp_path / "x.npy")]
     subprocess.run([sys.executable, "-c", PLAIN, *files], check=True, cwd=tmp_path)
-    logits = load_bundle(model).model()(x).numpy()
+    logits = load_model(model).model()(x).numpy()
     np.testing.assert_allclose(np.load(files[1]), 1 / (1 + np.exp(-logits)), atol=1e-5)

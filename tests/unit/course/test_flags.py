@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import pytest
+from support.course import parsed_flags
 
-from unet.course.flags import CourseFlags, parse_flags
+from unet.course.flags import CourseFlags, sets_of
+from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
 
 
-def parse(*words: str) -> CourseFlags:
-    return parse_flags("train.py", "", words)
-
-
 def test_without_flags_the_originals_defaults_hold():
-    flags = parse()
+    flags = parsed_flags()
     assert (flags.lr, flags.epochs, flags.featuremaps, flags.random_seed) == (0.01, 40, 16, 816)
     assert (flags.train_test_split, flags.validate_test_split) == (0.85, 0.5)
     assert (flags.number_input_channels, flags.number_output_classes) == (1, 1)
@@ -25,7 +23,7 @@ def test_without_flags_the_originals_defaults_hold():
 
 
 def test_the_flags_of_the_courses_own_line():
-    flags = parse(
+    flags = parsed_flags(
         "--bz=4",
         "--patch_height=16",
         "--patch_width=16",
@@ -39,7 +37,7 @@ def test_the_flags_of_the_courses_own_line():
 
 
 def test_every_other_flag_of_the_original_is_taken():
-    flags = parse(
+    flags = parsed_flags(
         "--lr=1e-3",
         "--featuremaps=8",
         "--train_test_split=0.8",
@@ -62,7 +60,7 @@ def test_every_other_flag_of_the_original_is_taken():
 
 
 def test_the_later_names_mean_the_same():
-    later = parse(
+    later = parsed_flags(
         "--batch_size=2",
         "--tile_height=32",
         "--tile_width=48",
@@ -76,12 +74,12 @@ def test_the_later_names_mean_the_same():
 
 
 def test_one_side_given_leaves_the_others_at_the_courses():
-    assert parse("--patch_depth=128").patch_size == (144, 144, 128)
-    assert parse().patch_size is None
+    assert parsed_flags("--patch_depth=128").patch_size == (144, 144, 128)
+    assert parsed_flags().patch_size is None
 
 
 def test_a_flag_may_be_shortened_as_it_could_be():
-    assert parse("--epoch", "3").epochs == 3
+    assert parsed_flags("--epoch", "3").epochs == 3
 
 
 @pytest.mark.parametrize(
@@ -99,6 +97,20 @@ def test_a_flag_may_be_shortened_as_it_could_be():
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_flag(words, named):
     with pytest.raises(UsageError) as caught:
-        parse(*words)
+        parsed_flags(*words)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_every_flag_sets_a_setting_that_there_is():
+    names = {sets.setting for name in CourseFlags.model_fields if (sets := sets_of(name))}
+    assert names <= set(TrainSettings.model_fields)
+    # The rest is accepted, or asks for what is printed: it sets nothing.
+    assert {name for name in CourseFlags.model_fields if sets_of(name) is None} == {
+        "saved_model_name",
+        "number_output_classes",
+        "print_model",
+        "interop_threads",
+        "blocktime",
+        "keras_api",
+    }

@@ -10,9 +10,9 @@ import textwrap
 import numpy as np
 import pytest
 
-from unet.data.cache import Cache, foreground_voxels
+from unet.data.cache import Cache
 from unet.data.msd import load_dataset
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.system.errors import DataError, DiskError
 
 
@@ -41,17 +41,6 @@ def test_a_prepared_case_is_mapped_read_only(tmp_path, dataset, maker):
         assert voxels.dtype == np.int32
         assert (case.label[tuple(voxels.T)] == value).all()
         assert len(voxels) == (case.label == value).sum()
-
-
-def test_foreground_is_drawn_evenly_and_the_same_everywhere():
-    label = np.zeros((40, 40, 40), np.uint8)
-    label[5:35, 5:35, 5:35] = 1
-    label[0, 0, 0] = 9
-    drawn = foreground_voxels(label, "a", limit=500)
-    assert {value: len(voxels) for value, voxels in drawn.items()} == {1: 500, 9: 1}
-    assert np.array_equal(drawn[1], foreground_voxels(label, "a", limit=500)[1])
-    assert not np.array_equal(drawn[1], foreground_voxels(label, "b", limit=500)[1])
-    assert np.abs(drawn[1].mean(axis=0) - 19.5).max() < 2
 
 
 def test_a_second_prepare_touches_nothing(tmp_path, dataset):
@@ -172,7 +161,7 @@ def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path, dataset):
     child = os.fork()
     if child == 0:  # dies in the middle of writing, as by kill -9
         os.close(read)
-        import unet.data.cache as module
+        import unet.data.cache_entry as module
 
         module.np.savez = lambda *a, **k: (os.write(write, b"x"), signal.pause())
         cache.open("c0")
@@ -214,7 +203,7 @@ def test_a_full_disk_is_a_disk_error_and_leaves_nothing(tmp_path, maker):
         from pathlib import Path
         from unet.data.cache import Cache
         from unet.data.msd import load_dataset
-        from unet.data.preparation import Recipe
+        from unet.data.recipe import Recipe
         from unet.system.errors import DiskError
         try:
             Cache(Path({str(small)!r}), load_dataset({str(maker.root)!r}), Recipe()).open("c0")

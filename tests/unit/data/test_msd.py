@@ -1,12 +1,11 @@
+"""dataset.json as real data sets have it."""
+
 import json
-from pathlib import Path
 
 import pytest
 
-from unet.data.msd import brain_tumour_labels, load_dataset, pick_channels
-from unet.system.errors import DataError, ExitCode, UsageError
-
-BRATS = {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "enhancing tumour"}
+from unet.data.msd import load_dataset
+from unet.system.errors import DataError, ExitCode
 
 
 def write(root, **content):
@@ -176,32 +175,6 @@ def test_a_damaged_dataset_json_says_where(tmp_path, content, found):
         load_dataset(tmp_path)
 
 
-def test_channels_are_picked_by_name_whatever_its_spelling(tmp_path):
-    modality = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
-    dataset = load_dataset(write(tmp_path, modality=modality, training=listed()))
-    assert pick_channels(dataset, ["T2w", "flair"]) == (3, 0)
-    assert pick_channels(dataset, ["T1-Gd"]) == (2,)
-    with pytest.raises(UsageError, match="no modality 'T3'; choose from FLAIR, T1w, t1gd, T2w"):
-        pick_channels(dataset, ["T3"])
-    with pytest.raises(UsageError, match="once"):
-        pick_channels(dataset, ["T1w", "t1w"])
-
-
-def test_every_channel_is_used_but_for_brain_tumours_flair(tmp_path):
-    modality = {"0": "T1w", "1": "FLAIR"}
-    dataset = load_dataset(write(tmp_path / "a", modality=modality, training=listed()))
-    assert pick_channels(dataset, None) == (0, 1)
-    brats = write(tmp_path / "b", modality=modality, labels=BRATS, training=listed())
-    assert pick_channels(load_dataset(brats), None) == (1,)
-
-
-def test_brain_tumour_labels_are_found_by_name_not_value():
-    labels = {1: "necrotic and non-enhancing", 2: "peritumoral edema", 4: "GD-enhancing tumor"}
-    found = brain_tumour_labels(labels)
-    assert (found.edema, found.non_enhancing, found.enhancing) == (2, 1, 4)
-    assert brain_tumour_labels({1: "edema", 2: "other"}) is None
-
-
 def test_a_case_listed_for_testing_too_keeps_its_label(tmp_path):
     dataset = load_dataset(write(tmp_path, training=listed(), test=["./imagesTr/a.nii.gz"]))
     assert dataset.case("a").label == tmp_path / "labelsTr/a.nii.gz"
@@ -211,10 +184,3 @@ def test_channels_and_labels_without_a_name_get_one(tmp_path):
     content = {"modality": {"0": " "}, "labels": {"0": "background", "1": "", "2": "organ"}}
     dataset = load_dataset(write(tmp_path, training=listed(), **content))
     assert (dataset.channels, dataset.labels) == (("channel 0",), {1: "label 1", 2: "organ"})
-
-
-def test_an_unknown_case_names_the_nearest(tmp_path):
-    dataset = load_dataset(write(tmp_path, training=listed("imagesTr/BRATS_001.nii.gz")))
-    assert dataset.case("BRATS_001").image == Path(tmp_path / "imagesTr/BRATS_001.nii.gz")
-    with pytest.raises(DataError, match="did you mean BRATS_001"):
-        dataset.case("BRATS_01")

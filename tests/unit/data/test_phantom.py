@@ -1,34 +1,36 @@
-import argparse
 import json
 
 import nibabel as nib
 import numpy as np
 import pytest
+from support.commands import run_command
 
 from unet.cli import fingerprint as fingerprint_command
 from unet.cli import phantom as phantom_command
 from unet.data.cache import Cache
-from unet.data.msd import load_dataset, pick_channels
-from unet.data.phantom import LOOKS, make_phantom
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
+from unet.data.phantom import make_phantom
+from unet.data.phantom_tasks import TASKS
 from unet.data.preflight import run_preflight
 from unet.data.preparation import restore
 from unet.data.regions import make_target
 from unet.data.split import make_split
 from unet.data.volume import read_image, read_label
-from unet.planning.fingerprint import compute_fingerprint, make_recipe, target_spacing
+from unet.planning.fingerprint import make_fingerprint
+from unet.planning.grid import target_spacing
+from unet.planning.recipe import make_recipe
 from unet.system.errors import UsageError
 
 
-@pytest.mark.parametrize("task", LOOKS)
+@pytest.mark.parametrize("task", TASKS)
 def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
     dataset = load_dataset(make_phantom(tmp_path / task, task, cases=1, seed=1))
     every = tuple(range(len(dataset.channels)))
     preflight = run_preflight(dataset, channels=every)
     assert preflight.quarantined == ()
     assert preflight.notices == ()
-    fingerprint = compute_fingerprint(
-        dataset, [case.id for case in dataset.cases], every, preflight.facts
-    )
+    fingerprint = make_fingerprint(dataset, every, preflight.facts)
     assert fingerprint.spacing_known
     assert all(sum(case.label_voxels.values()) > 50 for case in fingerprint.cases)
     recipe = make_recipe(fingerprint, target_spacing(fingerprint))
@@ -47,7 +49,7 @@ def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
 
 
 def test_the_looks_have_the_traps_of_the_real_files(tmp_path):
-    folders = {task: make_phantom(tmp_path / task, task, cases=1) for task in LOOKS}
+    folders = {task: make_phantom(tmp_path / task, task, cases=1) for task in TASKS}
     headers = {t: nib.load(next((f / "imagesTr").iterdir())) for t, f in folders.items()}
     text = json.loads((folders["Task05_Prostate"] / "dataset.json").read_text())
     assert text["training"][0]["image"] == "/imagesTr/prostate_001.nii"
@@ -61,7 +63,7 @@ def test_the_looks_have_the_traps_of_the_real_files(tmp_path):
     assert types == {"int16", "int32", "float32", "float64"}
     assert headers["Task08_HepaticVessel"].dataobj.slope == 0.5
     assert len({nib.aff2axcodes(header.affine) for header in headers.values()}) >= 4
-    assert len(LOOKS) == 10
+    assert len(TASKS) == 10
 
 
 def test_equal_seeds_give_equal_files(tmp_path):
@@ -103,24 +105,18 @@ def test_nothing_is_overwritten_and_names_are_checked(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["spleen"]
 
 
-def run(command, *given):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return command.run(parser.parse_args([str(each) for each in given]))
-
-
 def test_the_commands_say_what_they_made_and_found(tmp_path, capsys):
     folder = tmp_path / "phantom"
-    assert run(phantom_command, "--output", folder, "--cases", 2) == 0
+    assert run_command(phantom_command, "--output", folder, "--cases", 2) == 0
     assert f"train --data_path {folder}" in capsys.readouterr().out
     out = tmp_path / "run"
-    assert run(fingerprint_command, "--data-path", folder, "--output", out) == 0
+    assert run_command(fingerprint_command, "--data-path", folder, "--output", out) == 0
     printed = capsys.readouterr().out
     assert "2 cases" in printed
     assert "spacing: 2.5 x 2.5 x 2.5 to 2.5 x 2.5 x 2.5 mm; no resampling needed" in printed
     assert "label 3 enhancing tumour:" in printed
     given = ("--data_path", folder, "--channels", "T2w,FLAIR", "--json")
-    assert run(fingerprint_command, *given) == 0
+    assert run_command(fingerprint_command, *given) == 0
     assert json.loads(capsys.readouterr().out)["channel_names"] == ["T2w", "FLAIR"]
     saved = json.loads((out / "fingerprint.json").read_text())
     assert saved["channel_names"] == ["FLAIR"]

@@ -1,14 +1,14 @@
-import argparse
 import hashlib
 import json
 
 import numpy as np
 import pytest
+from support.commands import run_command
 
 from unet.cli import preflight as command
+from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.preflight import merge, run_preflight, save_quarantine
-from unet.planning.fingerprint import compute_fingerprint
 from unet.system.errors import DataError, DiskError
 
 
@@ -41,8 +41,7 @@ def test_bad_cases_are_listed_with_file_reason_remedy_and_checksum(spoilt):
 def test_the_sound_cases_facts_come_with_it(spoilt):
     result = run_preflight(spoilt, channels=(0,))
     sound = ["c0", "c2", "c4"]
-    known = compute_fingerprint(spoilt, sound, (0,), known=result.facts)
-    assert known == compute_fingerprint(spoilt, sound, (0,))
+    assert result.facts == read_all_facts(spoilt, sound, (0,))
 
 
 def test_shards_merge_to_the_whole(spoilt):
@@ -130,19 +129,13 @@ def test_quarantine_json_holds_the_findings(spoilt, tmp_path):
         save_quarantine(run_preflight(spoilt, channels=(0,)), tmp_path / "file" / "run")
 
 
-def arguments(*given):
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args([str(each) for each in given])
-
-
 def test_the_command_prints_writes_and_fails(spoilt, tmp_path, capsys):
     given = ("--data_path", spoilt.root, "--output", tmp_path)
-    assert command.run(arguments(*given, "--max-bad-cases", 2)) == 0
+    assert run_command(command, *given, "--max-bad-cases", 2) == 0
     printed = capsys.readouterr().out
     assert "Small: 3 of 5 cases are sound" in printed
     assert "bad: c1: " in printed
     with pytest.raises(DataError, match="truncated gzip"):
-        command.run(arguments(*given, "--json"))
+        run_command(command, *given, "--json")
     assert json.loads(capsys.readouterr().out)["checked"] == 5
     assert (tmp_path / "quarantine.json").is_file()

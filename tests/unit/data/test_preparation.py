@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from support.orientations import ALL_48, affine_of
 
 from unet.data import geometry
-from unet.data.preparation import CtStats, Recipe, prepare_image, prepare_label, restore
+from unet.data.preparation import prepare_image, prepare_label, restore
+from unet.data.recipe import CtStats, Recipe
 
 
 def head(seed=0, shape=(20, 24, 18), background=0.0, scale=1.0):

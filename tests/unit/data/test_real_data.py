@@ -6,9 +6,11 @@ import pytest
 
 from unet.data import geometry
 from unet.data.cache import Cache
-from unet.data.msd import load_dataset, pick_channels
+from unet.data.channels import pick_channels
+from unet.data.msd import load_dataset
 from unet.data.preflight import run_preflight
-from unet.data.preparation import Recipe, prepare_image, prepare_label, restore
+from unet.data.preparation import prepare_image, prepare_label, restore
+from unet.data.recipe import Recipe
 from unet.data.regions import make_target
 from unet.data.volume import read_image, read_label
 
@@ -76,7 +78,7 @@ def test_a_part_of_the_brain_is_kept_whole(real_data):
     for case_id in some(dataset, 20):
         image = read_image(dataset.case(case_id).image, 1)
         _, record = prepare_image(image.array, image.affine, image.spacing, Recipe())
-        assert record.shape == geometry.ras_shape(record.source_shape, record.orientation)
+        assert record.shape == geometry.in_ras_order(record.source_shape, record.orientation)
 
 
 def test_heads_with_skull_lose_air_but_no_label_and_have_no_millimetres(real_data):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unet.data.msd import Case, Dataset
+from unet.data.dataset import Case, Dataset
 from unet.data.regions import make_target
 from unet.system.errors import UsageError
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet.data.msd import Case, Dataset
+from unet.data.dataset import Case, Dataset
 from unet.data.split import load_split, make_split, save_split
 from unet.system.errors import DataError, DiskError, UsageError
 

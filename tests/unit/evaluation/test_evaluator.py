@@ -5,16 +5,15 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from support.balls import AFFINE, SHAPE, make_about, make_data, some_weights
+from support.balls import SHAPE, make_about, make_data, some_weights
 
 from unet.cli.main import main
 from unet.data.msd import load_dataset
-from unet.data.split import Split
 from unet.evaluation.evaluator import channels_for, target_for
-from unet.evaluation.folder import parse_shard, select_cases
+from unet.evaluation.folder import parse_shard
 from unet.evaluation.metrics import dice
 from unet.evaluation.postprocess import Postprocess, model_digest, save_postprocess
-from unet.network.saved_model import load_bundle, save_bundle
+from unet.network.saved_model import load_model, save_model
 from unet.system.errors import DataError, UsageError
 
 
@@ -176,7 +175,7 @@ class TestShards:
         evaluate(data, model_file, tmp_path / "out", "--cases", "case_0")
         about = make_about()
         other = [w * 0.5 for w in some_weights(about.plan.network)]
-        save_bundle(tmp_path / "other.hdf5", about, other)
+        save_model(tmp_path / "other.hdf5", about, other)
         before = (tmp_path / "out/cases/case_0.json").read_text()
         evaluate(data, tmp_path / "other.hdf5", tmp_path / "out", "--cases", "case_0")
         assert (tmp_path / "out/cases/case_0.json").read_text() != before
@@ -235,74 +234,23 @@ class TestAnotherDataSet:
         assert evaluate(data, model_file, tmp_path / "out", "--cases", "all") == 0
 
     def test_of_other_channels_or_labels_is_refused(self, model_file, tmp_path):
-        bundle = load_bundle(model_file)
+        saved = load_model(model_file)
         other = load_dataset(make_data(tmp_path / "channels", modality="T1w"))
         with pytest.raises(DataError, match="the model was trained on Balls"):
-            channels_for(bundle, other)
+            channels_for(saved, other)
         other = load_dataset(make_data(tmp_path / "labels", label="stone"))
         with pytest.raises(DataError, match="the model was trained on Balls"):
-            target_for(bundle, other)
+            target_for(saved, other)
 
 
-class TestSelection:
-    def test_unknown_cases_and_empty_splits_name_what_to_do(self, data):
-        dataset = load_dataset(data)
-        split = Split(training=("case_0",), validation=("case_9",), scheme="random")
-        with pytest.raises(DataError, match="--cases all"):
-            select_cases(dataset, split, "validation")
-        with pytest.raises(UsageError, match="no test cases"):
-            select_cases(dataset, split, "test")
-        with pytest.raises(DataError, match="did you mean case_"):
-            select_cases(dataset, split, "case_7")
-        with pytest.raises(UsageError, match="did you mean validation"):
-            select_cases(dataset, split, "valdation")
-
-    @pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
-    def test_impossible_overlaps_are_a_usage_error(self, data, model_file, tmp_path, capfd, share):
-        assert evaluate(data, model_file, tmp_path, f"--overlap={share}") == 2
-        assert "no share from 0 to below 1" in capfd.readouterr().err
-
-    @pytest.mark.parametrize("text", ["", "1", "3/3", "-1/3", "a/b", "0/0"])
-    def test_impossible_shards_are_refused(self, text):
-        with pytest.raises(UsageError, match="--shard"):
-            parse_shard(text)
-        assert parse_shard("2/3") == (2, 3)
+@pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])
+def test_impossible_overlaps_are_a_usage_error(data, model_file, tmp_path, capfd, share):
+    assert evaluate(data, model_file, tmp_path, f"--overlap={share}") == 2
+    assert "no share from 0 to below 1" in capfd.readouterr().err
 
 
-def test_predicts_images_without_label(data, model_file, tmp_path, capfd):
-    command = [
-        "predict",
-        str(data / "imagesTr"),
-        "--saved_model",
-        str(model_file),
-        "--output",
-        str(tmp_path),
-        "--backend",
-        "tensorflow",
-        "--save_probabilities",
-    ]
-    assert main(command) == 0
-    saved = nib.load(tmp_path / "case_3_pred.nii.gz")
-    probability = nib.load(tmp_path / "case_3_prob.nii.gz")
-    np.testing.assert_array_equal(saved.affine, AFFINE)
-    np.testing.assert_array_equal(
-        np.asarray(saved.dataobj) > 0, np.asarray(probability.dataobj)[..., 0] > 0.5
-    )
-    assert len(list(tmp_path.glob("*_pred.nii.gz"))) == 4
-
-
-@pytest.mark.parametrize(
-    ("argument", "found"), [("missing.nii.gz", "no such file"), ("empty", "holds no .nii")]
-)
-def test_predict_names_a_path_without_image(model_file, tmp_path, capfd, argument, found):
-    (tmp_path / "empty").mkdir()
-    command = [
-        "predict",
-        str(tmp_path / argument),
-        "--saved_model",
-        str(model_file),
-        "--output",
-        str(tmp_path / "out"),
-    ]
-    assert main(command) == 10
-    assert found in capfd.readouterr().err
+@pytest.mark.parametrize("text", ["", "1", "3/3", "-1/3", "a/b", "0/0"])
+def test_impossible_shards_are_refused(text):
+    with pytest.raises(UsageError, match="--shard"):
+        parse_shard(text)
+    assert parse_shard("2/3") == (2, 3)

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unet.evaluation.intervals import bootstrap_mean
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_one_case_has_no_interval_and_no_case_no_mean():
@@ -10,9 +14,29 @@ def test_one_case_has_no_interval_and_no_case_no_mean():
     assert (single.mean, single.low, single.high) == (0.7, None, None)
 
 
-def test_equal_cases_leave_no_doubt():
-    estimate = bootstrap_mean([0.5] * 10)
-    assert (estimate.low, estimate.high) == (0.5, 0.5)
+@pytest.mark.parametrize("value", [0.5, 0.1, 0.0, -3e-5])
+def test_equal_cases_leave_no_doubt(value):
+    estimate = bootstrap_mean([value] * 10)
+    assert estimate.low == estimate.mean == estimate.high == pytest.approx(value)
+
+
+def test_two_cases_can_say_no_more_than_their_own_range():
+    estimate = bootstrap_mean([0.5, 0.9])
+    assert (estimate.low, estimate.high) == pytest.approx((0.5, 0.9))
+
+
+def test_a_case_without_a_figure_is_not_counted():
+    assert bootstrap_mean([0.1, np.nan, 0.5, 0.9]) == bootstrap_mean([0.1, 0.5, 0.9])
+    assert bootstrap_mean([np.nan, np.nan]) is None
+    assert bootstrap_mean([np.nan, 0.5]).count == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=40))
+def test_the_interval_lies_within_the_cases_and_its_ends_are_in_order(values):
+    estimate = bootstrap_mean(values)
+    rounding = 1e-9
+    assert min(values) - rounding <= estimate.low <= estimate.high <= max(values) + rounding
 
 
 def test_the_interval_is_that_of_the_normal_law_for_many_cases():
@@ -30,6 +54,14 @@ def test_the_interval_covers_the_true_mean_about_as_often_as_it_says():
         estimate = bootstrap_mean(rng.beta(8, 2, 30))
         hits += estimate.low <= 0.8 <= estimate.high
     assert hits >= 51  # 95 % of 60 is 57
+
+
+def test_failures_among_good_cases_lower_the_interval_further_than_percentiles_do():
+    dice = [0.9] * 18 + [0.35, 0.0]
+    corrected, percentile = bootstrap_mean(dice), bootstrap_mean(dice, method="percentile")
+    assert corrected.mean == percentile.mean
+    assert corrected.low < percentile.low
+    assert corrected.high <= percentile.high
 
 
 def test_the_same_values_always_give_the_same_interval():

@@ -9,7 +9,7 @@ from support.balls import SHAPE, ball, make_about, some_weights
 
 from unet.cli.main import main
 from unet.evaluation.metrics import dice
-from unet.network.saved_model import save_bundle
+from unet.network.saved_model import save_model
 
 PLAIN = np.diag([1.0, 1.5, 2.0, 1.0])
 
@@ -114,7 +114,7 @@ def model(tmp_path_factory):
     recipe = about.plan.recipe.model_copy(update={"spacing": (1.3, 1.3, 1.3), "channels": (1,)})
     plan = about.plan.model_copy(update={"recipe": recipe})
     path = tmp_path_factory.mktemp("model") / "m.hdf5"
-    save_bundle(path, about.model_copy(update={"plan": plan}), some_weights(plan.network))
+    save_model(path, about.model_copy(update={"plan": plan}), some_weights(plan.network))
     return path
 
 

@@ -8,12 +8,12 @@ from support.balls import AFFINE, SHAPE, make_about, some_weights
 
 from unet.data.regions import Target
 from unet.data.volume import Volume
-from unet.inference import engines as backends
+from unet.inference import engines
 from unet.inference.engines import windows_at_once
 from unet.inference.predictor import Predictor, activate, window_size
 from unet.network.layers import InstanceNorm
-from unet.network.model import NetworkSpec
-from unet.network.saved_model import load_bundle, save_bundle
+from unet.network.saved_model import load_model, save_model
+from unet.planning.network import NetworkSpec
 from unet.system.errors import UsageError
 from unet.system.machine import Machine, this_machine
 from unet.training.augmentation import Augmentation
@@ -28,26 +28,26 @@ def volume(seed=0):
 def test_both_engines_give_the_same_probabilities(tmp_path, normalisation):
     about = make_about(normalisation=normalisation)
     weights = [np.abs(w) for w in some_weights(about.plan.network)]
-    save_bundle(tmp_path / "m.hdf5", about, weights)
-    bundle = load_bundle(tmp_path / "m.hdf5")
+    save_model(tmp_path / "m.hdf5", about, weights)
+    saved = load_model(tmp_path / "m.hdf5")
     answers = [
-        Predictor(bundle, backend=name).probabilities(volume())
+        Predictor(saved, backend=name).probabilities(volume())
         for name in ("openvino", "tensorflow")
     ]
     assert answers[0].shape == (*SHAPE, 1)
     np.testing.assert_allclose(*answers, atol=1e-4)
 
 
-def test_openvino_takes_an_instance_norm_for_one_kernel(bundle):
-    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
+def test_openvino_takes_an_instance_norm_for_one_kernel(saved):
+    graph = engines.to_openvino(saved.model(), saved.plan.patch_size)
     kinds = [node.get_type_name() for node in graph.get_ordered_ops()]
-    norms = sum(isinstance(layer, InstanceNorm) for layer in bundle.model().layers)
+    norms = sum(isinstance(layer, InstanceNorm) for layer in saved.model().layers)
     assert kinds.count("MVN") == norms > 0
     assert "ReduceMean" not in kinds
 
 
-def test_the_answer_does_not_depend_on_how_the_file_is_turned(bundle):
-    predictor = Predictor(bundle, backend="tensorflow")
+def test_the_answer_does_not_depend_on_how_the_file_is_turned(saved):
+    predictor = Predictor(saved, backend="tensorflow")
     straight = volume()
     flipped = Volume(
         array=straight.array[::-1].copy(),
@@ -60,56 +60,79 @@ def test_the_answer_does_not_depend_on_how_the_file_is_turned(bundle):
     )
 
 
-def test_prediction_is_mirrored_along_the_axes_of_training_only(bundle):
-    assert Predictor(bundle, backend="tensorflow").mirror_axes == ()
-    mirrored = Predictor(bundle, backend="tensorflow", mirror=True)
+def test_prediction_is_mirrored_along_the_axes_of_training_only(saved):
+    assert Predictor(saved, backend="tensorflow").mirror_axes == ()
+    mirrored = Predictor(saved, backend="tensorflow", mirror=True)
     assert mirrored.mirror_axes == Augmentation().mirror_axes
 
 
-def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(bundle):
-    plain = Predictor(bundle, backend="tensorflow").probabilities(volume())
-    mirrored = Predictor(bundle, backend="tensorflow", mirror=True).probabilities(volume())
+def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(saved):
+    plain = Predictor(saved, backend="tensorflow").probabilities(volume())
+    mirrored = Predictor(saved, backend="tensorflow", mirror=True).probabilities(volume())
     assert not np.array_equal(plain, mirrored)
     assert mirrored.min() >= 0
     assert mirrored.max() <= 1
 
 
 def test_a_named_engine_that_is_not_installed_is_an_error_and_auto_falls_back(monkeypatch):
-    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed"):
-        backends.choose_backend("openvino")
-    assert backends.choose_backend("auto") == "tensorflow"
+        engines.choose_engine("openvino")
+    assert engines.choose_engine("auto") == "tensorflow"
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0.5, "bfloat16"), (0.9, "float32"), (1.5, "float32")]
 )
-def test_bfloat16_is_taken_only_where_it_is_clearly_faster(bundle, monkeypatch, seconds, expected):
+def test_bfloat16_is_taken_only_where_it_is_clearly_faster(saved, monkeypatch, seconds, expected):
     # A clock on which float32 takes 1 s a window and bfloat16 `seconds`.
-    steps = [0.0, 1.0] * backends.TRIES + [0.0, seconds] * backends.TRIES
-    graph = backends.to_openvino(bundle.model(), bundle.plan.patch_size)
-    monkeypatch.setattr(backends.time, "process_time", lambda: steps.pop(0))
-    assert backends.faster_precision(graph) == expected
+    steps = [0.0, 1.0] * engines.TRIES + [0.0, seconds] * engines.TRIES
+    graph = engines.to_openvino(saved.model(), saved.plan.patch_size)
+    monkeypatch.setattr(engines.time, "process_time", lambda: steps.pop(0))
+    assert engines.faster_precision(graph) == expected
 
 
-def test_a_processor_without_bfloat16_computes_in_float32(bundle):
+def test_a_processor_without_bfloat16_computes_in_float32(saved):
     machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=False)
-    trained = bundle.plan.model_copy(update={"precision": "bfloat16"})
-    other = replace(bundle, about=bundle.about.model_copy(update={"plan": trained}))
+    trained = saved.plan.model_copy(update={"precision": "bfloat16"})
+    other = replace(saved, about=saved.about.model_copy(update={"plan": trained}))
     for engine in ("openvino", "tensorflow"):
         predictor = Predictor(other, backend=engine, machine=machine)
         predictor.probabilities(volume())
         assert predictor.ran == f"{engine} in float32"
 
 
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_a_model_trained_in_float32_is_computed_in_float32_on_any_processor(
+    saved, engine, monkeypatch
+):
+    monkeypatch.setattr(engines, "faster_precision", lambda graph: "bfloat16")
+    assert saved.plan.precision == "float32"
+    machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=True)
+    predictor = Predictor(saved, backend=engine, machine=machine)
+    predictor.probabilities(volume())
+    assert predictor.ran == f"{engine} in float32"
+
+
+@pytest.mark.parametrize("faster", ["bfloat16", "float32"])
+def test_a_model_trained_in_bfloat16_runs_in_what_a_trial_finds_faster(saved, faster, monkeypatch):
+    monkeypatch.setattr(engines, "faster_precision", lambda graph: faster)
+    trained = saved.plan.model_copy(update={"precision": "bfloat16"})
+    other = replace(saved, about=saved.about.model_copy(update={"plan": trained}))
+    machine = Machine(cores=1, memory_bytes=1 << 30, bfloat16=True)
+    predictor = Predictor(other, backend="openvino", machine=machine)
+    predictor.probabilities(volume())
+    assert predictor.ran == f"openvino in {faster}"
+
+
 SIGNALLED_AFTER_OPENVINO = """
 import faulthandler, gc, signal, sys
 faulthandler.enable()  # as pytest does: a signal stack that OpenVINO replaces
-from unet.network.saved_model import load_bundle
-from unet.inference.engines import OpenVinoBackend
-model = load_bundle(sys.argv[1]).model()
+from unet.network.saved_model import load_model
+from unet.inference.engines import OpenVinoEngine
+model = load_model(sys.argv[1]).model()
 engines = [
-    OpenVinoBackend(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in range(2)
+    OpenVinoEngine(model, (16, 16, 16), threads=1, batch=1, precision="float32") for _ in range(2)
 ]
 while engines:  # the first made ends first
     del engines[0]
@@ -131,13 +154,13 @@ def test_openvino_leaves_signals_their_handlers_and_tells_no_server(model_file):
 
 
 @pytest.mark.skipif(not this_machine().bfloat16, reason="this processor has no bfloat16")
-def test_both_precisions_give_nearly_the_same_probabilities(bundle):
+def test_both_precisions_give_nearly_the_same_probabilities(saved):
     windows = np.random.default_rng(0).normal(size=(2, 16, 16, 16, 1)).astype(np.float32)
     answers = []
     for precision in ("float32", "bfloat16"):
-        engine = backends.make_backend(
+        engine = engines.make_engine(
             "openvino",
-            bundle.model(),
+            saved.model(),
             (16, 16, 16),
             filters=4,
             threads=1,
@@ -145,7 +168,7 @@ def test_both_precisions_give_nearly_the_same_probabilities(bundle):
             precision=precision,
         )
         assert engine.precision == precision
-        answers.append(activate(engine(windows[:1]), bundle.target))
+        answers.append(activate(engine(windows[:1]), saved.target))
     np.testing.assert_allclose(*answers, atol=0.05)
     assert not np.array_equal(*answers)
 

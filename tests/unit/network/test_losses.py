@@ -76,8 +76,8 @@ def test_two_ranks_average_to_the_gradient_of_the_global_batch():
         with tf.GradientTape() as tape:
             tape.watch(logits)
             local = [level_sums(logits[part], target[part], "sigmoid") for part in parts]
-            world = tf.stop_gradient(tf.add_n([sums for sums, _ in local]))
-            losses = [combine([one], [world], ranks=len(parts)) for one in local]
+            shared = tf.stop_gradient(tf.add_n([sums for sums, _ in local]))
+            losses = [combine([one], [shared], ranks=len(parts)) for one in local]
             loss = tf.add_n(losses) / len(parts)
         return tape.gradient(loss, logits).numpy()
 

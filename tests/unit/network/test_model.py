@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -12,10 +9,8 @@ import tensorflow as tf
 from support import tiny
 
 from unet.network.losses import combine, level_sums
-from unet.network.model import NetworkSpec, build_network, course_spec, portable_network
-from unet.network.saved_model import About, load_bundle, save_bundle, strip_supervision
-from unet.planning.plan import Plan
-from unet.system.errors import DataError
+from unet.network.model import build_network, portable_network, strip_supervision
+from unet.planning.network import NetworkSpec, course_spec
 
 SPEC = tiny.network(
     channels=2, outputs=3, filters=(4, 6, 8), strides=((2, 2, 1), (2, 2, 2)), supervised_levels=2
@@ -89,36 +84,6 @@ def test_the_portable_network_computes_the_same_probabilities(kind):
     np.testing.assert_allclose(portable(image), expected, atol=1e-5)
 
 
-def test_a_saved_model_is_whole_alone_and_a_killed_writers_leftover_goes(tmp_path):
-    run = tiny.make_run(tiny.write_dataset(tmp_path / "data", cases=2), tmp_path / "run")
-    plan = Plan.model_validate_json((run / "plan.json").read_text())
-    weights = scattered(build_network(plan.network)).get_weights()
-    about = About(plan=plan, split=None, dataset_name="Tiny", channel_names=("MR0",), epoch=3)
-    file = tmp_path / "model" / "3d_unet_decathlon.hdf5"
-    file.parent.mkdir()
-    (file.parent / f".{file.name}.1.hdf5").write_bytes(b"half")
-    save_bundle(file, about, weights)
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-    found = load_bundle(file)
-    assert found.about == about
-    for one, other in zip(found.weights, weights, strict=True):
-        np.testing.assert_array_equal(one, np.float32(other))
-    alone = keras.saving.load_model(file, compile=False)
-    assert alone(np.zeros((1, 16, 16, 16, 1), np.float32)).shape == (1, 16, 16, 16, 1)
-
-
 def test_a_spec_of_unknown_fields_is_refused():
     with pytest.raises(ValueError, match="depth"):
         NetworkSpec.model_validate(SPEC.model_dump() | {"depth": 3})
-
-
-@pytest.mark.parametrize("what", ["h5py.File", "pathlib.Path.is_file"])
-def test_a_model_that_may_not_be_read_is_not_called_a_full_disk(tmp_path, monkeypatch, what):
-    (tmp_path / "m.hdf5").touch()
-
-    def denied(*_):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(what, denied)
-    with pytest.raises(DataError, match=r"m\.hdf5: Permission denied; make it readable"):
-        load_bundle(tmp_path / "m.hdf5")

@@ -1,4 +1,4 @@
-"""The promises of `Comm` that hold for a world of one, and how an engine is chosen.
+"""The promises of `Comm` that hold for one rank alone, and how an engine is chosen.
 
 The same promises over several ranks: tests/mpi.
 """
@@ -12,14 +12,17 @@ import sys
 import numpy as np
 import pytest
 
-from unet.parallel import comm as module
-from unet.parallel.comm import Solo, as_peer_lost, open_comm
-from unet.parallel.mpi_environment import asked_size, check_size
+from unet.parallel import engine as module
+from unet.parallel.engine import open_comm
+from unet.parallel.horovod_engine import as_peer_lost
+from unet.parallel.mpi_environment import requested_ranks, require_ranks
+from unet.parallel.solo import Solo
 from unet.system.errors import UsageError
 
 CONTRACT = """
 import json, numpy as np, tensorflow as tf
-from unet.parallel.comm import Solo, Horovod
+from unet.parallel.horovod_engine import Horovod
+from unet.parallel.solo import Solo
 comm = {engine}()
 v = tf.Variable([1.0, 2.0])
 comm.broadcast_variables([v])
@@ -72,11 +75,11 @@ def test_horovod_alone_answers_as_solo_does():
 
 @pytest.mark.parametrize("name", ["PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "UNET_RANKS"])
 def test_size_is_what_any_mpirun_says(name):
-    assert asked_size({name: "3"}) == 3
+    assert requested_ranks({name: "3"}) == 3
 
 
 def test_without_mpirun_nothing_was_asked():
-    assert asked_size({}) is None
+    assert requested_ranks({}) is None
     assert isinstance(open_comm(environment={}), Solo)
 
 
@@ -86,13 +89,13 @@ def test_one_rank_needs_no_engine():
 
 def test_wrong_size_variable_is_named():
     with pytest.raises(UsageError, match="PMI_SIZE: 'many'"):
-        asked_size({"PMI_SIZE": "many"})
+        requested_ranks({"PMI_SIZE": "many"})
 
 
 def test_ranks_that_each_believe_to_be_alone_are_an_error():
     """Open MPI's mpirun on an Intel MPI build: the launcher said 3, the library sees 1."""
     with pytest.raises(UsageError, match="3 ranks were asked for but the MPI library sees 1"):
-        check_size(1, asked_size({"OMPI_COMM_WORLD_SIZE": "3"}))
+        require_ranks(1, requested_ranks({"OMPI_COMM_WORLD_SIZE": "3"}))
 
 
 @pytest.mark.mpi
@@ -100,7 +103,7 @@ def test_horovod_that_sees_one_rank_where_open_mpis_mpirun_started_three_is_refu
     pytest.importorskip("horovod", reason="Horovod is not installed: make setup")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PMI")}
     done = subprocess.run(
-        [sys.executable, "-c", "from unet.parallel.comm import open_comm; open_comm()"],
+        [sys.executable, "-c", "from unet.parallel.engine import open_comm; open_comm()"],
         capture_output=True,
         text=True,
         env=environment | {"OMPI_COMM_WORLD_SIZE": "3"},

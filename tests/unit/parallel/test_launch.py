@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.commands import run_command
 
 from unet.cli import launch as command
-from unet.parallel.launch import (
-    Host,
+from unet.parallel.hostfile import Host, parse_hostfile
+from unet.parallel.launch import complaint
+from unet.parallel.mpirun_arguments import (
     Launch,
     check_room,
-    complaint,
     course_line,
-    interface_towards,
     launcher_environment,
     mpiexec_arguments,
-    own_address,
-    parse_hostfile,
     rank_environment,
 )
+from unet.parallel.network_interface import address_towards, interface_towards
 from unet.system.errors import UsageError
 
 PREFIX = Path("/opt/unet")
@@ -100,20 +98,16 @@ def test_first_error_is_the_complaint():
     assert complaint([]) == ""
 
 
-def test_own_address_is_the_one_on_the_way():
-    assert own_address("127.0.0.3") == "127.0.0.1" or own_address("127.0.0.3") == "127.0.0.3"
-    assert own_address("no-such-host.invalid") is None
+def test_address_towards_is_the_one_on_the_way():
+    assert (
+        address_towards("127.0.0.3") == "127.0.0.1" or address_towards("127.0.0.3") == "127.0.0.3"
+    )
+    assert address_towards("no-such-host.invalid") is None
 
 
 def test_interface_is_the_one_on_the_way():
     assert interface_towards("127.0.0.1") == "lo"
     assert interface_towards("no-such-host.invalid") is None
-
-
-def parse(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    return parser.parse_args(words)
 
 
 def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
@@ -126,7 +120,7 @@ def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
         command, "run_launch", lambda *_: (_ for _ in ()).throw(SystemExit)
     )  # far enough
     with pytest.raises(SystemExit):
-        command.run(parse("--hostfile", str(hostfile), "--", "train", "--epochs", "1"))
+        run_command(command, "--hostfile", hostfile, "--", "train", "--epochs", "1")
     assert (seen[0].ranks, seen[0].ppn, seen[0].command) == (6, 3, ("train", "--epochs", "1"))
 
 
@@ -143,7 +137,7 @@ def test_slots_fill_what_is_not_said(tmp_path, monkeypatch):
 )
 def test_wrong_usage_is_refused(words):
     with pytest.raises(UsageError):
-        command.run(parse(*words))
+        run_command(command, *words)
 
 
 def test_help_is_readable():

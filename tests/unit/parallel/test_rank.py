@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -138,8 +139,7 @@ def test_child_of_a_killed_wrapper_dies_with_it():
     )
     assert process.stdout is not None
     # /proc names the child; the wrapper has exactly one.
-    with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:  # noqa: PTH123
-        child = int(children.read())
+    child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
     watch = os.pidfd_open(child)
     process.kill()
     process.wait()

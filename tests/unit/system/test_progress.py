@@ -41,7 +41,7 @@ def test_steps_within_an_interval_are_not_all_told(capsys, monkeypatch):
 
 
 def test_only_rank_0_speaks_and_keeps_the_log(capsys, tmp_path):
-    other = Reporter(1, tmp_path / "log.jsonl")
+    other = Reporter.of_rank(1, tmp_path / "log.jsonl")
     other.event("plan", epochs=3)
     other.stage("preprocess", 1, 2, 0.0)
     other.step(1, 2, 3, 4)
@@ -51,7 +51,7 @@ def test_only_rank_0_speaks_and_keeps_the_log(capsys, tmp_path):
 
 
 def test_log_holds_a_record_per_epoch_until_the_run_begins_anew(tmp_path):
-    reporter = Reporter(0, tmp_path / "log.jsonl")
+    reporter = Reporter(tmp_path / "log.jsonl")
     reporter.epoch(1, 2, loss=0.5, val_dice=None)
     reporter.epoch(2, 2, loss=0.4, val_dice=0.7)
     lines = (tmp_path / "log.jsonl").read_text().splitlines()

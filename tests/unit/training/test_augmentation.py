@@ -18,10 +18,10 @@ def ball(shape=(30, 28, 26), centre=(14, 13, 12), radius=7):
     return image, label
 
 
-def drawn(how, seed=0, size=(20, 20, 20), start=(4, 3, 2), spacing=(1, 1, 1)):
+def drawn(settings, seed=0, size=(20, 20, 20), start=(4, 3, 2), spacing=(1, 1, 1)):
     image, label = ball()
     rng = np.random.default_rng(seed)
-    return augmented_patch(image, label, start, size, rng, how, spacing)
+    return augmented_patch(image, label, start, size, rng, settings, spacing)
 
 
 def test_without_augmentation_a_patch_is_a_cut():
@@ -70,10 +70,10 @@ def test_thick_and_lone_slices_are_not_tilted(slices, size, spacing):
     label[:, :, slices // 2] = 1  # one slice
     image = label[..., None].astype(np.float16)
     start = (5, 5, slices // 2 - size[2] // 2)
-    how = Augmentation(mirror_axes=(), affine=1.0, intensity=0.0, scale=(1.0, 1.0))
+    settings = Augmentation(mirror_axes=(), affine=1.0, intensity=0.0, scale=(1.0, 1.0))
     for seed in range(20):
         mask = augmented_patch(
-            image, label, start, size, np.random.default_rng(seed), how, spacing
+            image, label, start, size, np.random.default_rng(seed), settings, spacing
         )[1]
         middle = mask[5:15, 5:15]
         assert (middle == middle[:1, :1]).all()

@@ -9,7 +9,8 @@ import pytest
 from unet.parallel.fence import Fence
 from unet.system.errors import DiskError, PeerLostError
 from unet.training import checkpoint as module
-from unet.training.checkpoint import Position, Store, read
+from unet.training.checkpoint import CheckpointStore, read_checkpoint
+from unet.training.position import Position
 
 ARRAYS = {"model/0000": np.arange(24, dtype=np.float32).reshape(2, 3, 4), "ema/0000": np.ones(5)}
 
@@ -30,7 +31,7 @@ def position(step, **changes):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path, Fence(tmp_path, 1))
+    return CheckpointStore(tmp_path, Fence(tmp_path, 1))
 
 
 def names(store):
@@ -39,7 +40,7 @@ def names(store):
 
 def test_what_was_saved_is_read_back_exactly(store):
     path = store.save(position(3, settings={"seed": 7}), ARRAYS)
-    found, fault = read(path)
+    found, fault = read_checkpoint(path)
     assert fault == ""
     assert found.position == position(3, settings={"seed": 7})
     assert found.arrays.keys() == ARRAYS.keys()
@@ -54,7 +55,7 @@ def test_truncated_at_any_length_it_is_told_from_a_sound_one(store, name):
     whole = (path / name).read_bytes()
     for length in [*range(0, len(whole), 7), len(whole) - 1]:
         (path / name).write_bytes(whole[:length])
-        found, fault = read(path)
+        found, fault = read_checkpoint(path)
         assert found is None, length
         assert fault
 
@@ -79,7 +80,7 @@ def test_one_flipped_bit_is_noticed(store):
     content = bytearray((path / "state.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (path / "state.npz").write_bytes(content)
-    assert read(path) == (None, "state.npz does not match its manifest")
+    assert read_checkpoint(path) == (None, "state.npz does not match its manifest")
 
 
 def test_newest_two_and_the_best_are_kept(store):
@@ -110,7 +111,7 @@ def test_killed_between_two_renames_the_displaced_one_returns(store):
     (store.folder / ".writing.x").mkdir()
     store.clean()
     assert names(store) == ["000003"]
-    assert read(path)[0] is not None
+    assert read_checkpoint(path)[0] is not None
 
 
 def test_older_attempt_ends_before_it_renames_anything(store, tmp_path):
@@ -131,7 +132,7 @@ def test_write_that_a_newer_attempt_clears_away_is_no_full_disk(store, tmp_path,
 
     def cleared(file, text):
         Fence(tmp_path, 2).raise_to_own()
-        Store(tmp_path, Fence(tmp_path, 2)).clean()
+        CheckpointStore(tmp_path, Fence(tmp_path, 2)).clean()
         plain(file, text)
 
     monkeypatch.setattr(module, "write_text", cleared)
@@ -159,4 +160,4 @@ def test_disk_that_fills_while_writing_keeps_the_older_one(store, monkeypatch):
         store.save(position(2), ARRAYS)
     assert caught.value.code == 12
     assert names(store) == ["000001"]
-    assert read(store.folder / "000001")[0] is not None
+    assert read_checkpoint(store.folder / "000001")[0] is not None

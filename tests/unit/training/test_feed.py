@@ -8,7 +8,7 @@ import pytest
 
 from unet.data.cache import Cache
 from unet.data.msd import load_dataset
-from unet.data.preparation import Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import make_target
 from unet.system.errors import DataError
 from unet.training import feed as module

@@ -7,9 +7,18 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
+from support.balls import make_about
 
+from unet.planning.network import course_spec
 from unet.training.ema import DECAY, Ema
-from unet.training.learning_rate import FLOOR, LARGEST_FACTOR, WARM_UP, peak_rate, rate_at
+from unet.training.learning_rate import (
+    FLOOR,
+    LARGEST_FACTOR,
+    WARM_UP,
+    peak_for_ranks,
+    peak_rate,
+    rate_at,
+)
 
 
 def test_rate_rises_to_the_peak_and_falls_along_half_a_cosine():
@@ -49,3 +58,12 @@ def test_average_follows_quickly_at_first_and_slowly_later():
     before = float(ema.shadow[0][0])
     ema.update([weight])
     assert float(ema.shadow[0][0]) == pytest.approx(before + (1 - DECAY) * (29 - before), rel=1e-5)
+
+
+def test_more_ranks_raise_the_planned_peak_and_leave_the_courses_as_given():
+    plan = make_about().plan.model_copy(update={"batch_size": 2, "learning_rate": 1e-3})
+    alone, many = (plan.model_copy(update={"ranks": ranks}) for ranks in (4, 8))
+    assert peak_for_ranks(alone) == pytest.approx(1e-3)
+    assert peak_for_ranks(many) == pytest.approx(1e-3 * 2**0.5)
+    course = many.model_copy(update={"network": course_spec(1, 1, 4, upsampling=False)})
+    assert peak_for_ranks(course) == 1e-3

@@ -9,11 +9,13 @@ import pytest
 from support import tiny
 
 from tests.unit.training.test_tensorboard import events
-from unet.network.saved_model import load_bundle
-from unet.parallel.comm import Solo
+from unet.network.saved_model import load_model
+from unet.parallel.solo import Solo
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.system.threads import use_threads
 from unet.training import loop as module
+from unet.training.checkpointing import Checkpointing
+from unet.training.feed import Feed
 from unet.training.loop import train
 from unet.training.step import Trainer
 from unet.training.validation import Validation, Validator
@@ -31,7 +33,7 @@ def content(run):
 
 
 def weights(run):
-    return load_bundle(run).weights
+    return load_model(run).weights
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +138,16 @@ def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, 
         during_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(Terminated):
             train(config, Solo())
-    plain = module._Run._adopt
+    plain = Checkpointing.adopt
 
     def adopt(self, checkpoint):
         position = plain(self, checkpoint)
         assert 0 < position.elapsed < 3600
         return position.model_copy(update={"elapsed": 3600.0})
 
-    monkeypatch.setattr(module._Run, "_adopt", adopt)
+    monkeypatch.setattr(Checkpointing, "adopt", adopt)
     train(config, Solo())
-    assert load_bundle(run).about.epoch == 1
+    assert load_model(run).about.epoch == 1
 
 
 def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
@@ -153,10 +155,10 @@ def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, mon
     scores = iter((0.9, 0.1))
     monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
     train(tiny.train_config(data, run), Solo())
-    assert load_bundle(run).about.validation_dice == 0.9
+    assert load_model(run).about.validation_dice == 0.9
     (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
     train(tiny.train_config(data, run), Solo())
-    assert load_bundle(run).about.validation_dice is None
+    assert load_model(run).about.validation_dice is None
 
 
 def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(
@@ -232,7 +234,7 @@ def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
 ):
     run = tiny.make_run(data, tmp_path / "run")
     spoilt = []
-    plain = module.Feed.batches
+    plain = Feed.batches
 
     def batches(self, epoch, steps, first=0):
         for index, batch in enumerate(plain(self, epoch, steps, first), start=first):
@@ -241,7 +243,7 @@ def test_nan_that_stays_rolls_back_three_times_and_names_the_cases(
                 spoilt.extend(batch.cases)
             yield batch
 
-    monkeypatch.setattr(module.Feed, "batches", batches)
+    monkeypatch.setattr(Feed, "batches", batches)
     with pytest.raises(NumericError) as caught:
         train(tiny.train_config(data, run), Solo())
     said = capsys.readouterr().out

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from support import tiny
 
-from unet.parallel.comm import Solo
+from unet.parallel.solo import Solo
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import Plan
 from unet.system.errors import DataError, PeerLostError, UsageError
 from unet.system.progress import Reporter
-from unet.training.pipeline import plan_only, read_plan
+from unet.training.pipeline import plan_only
+from unet.training.run_files import read_plan
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_plan_made_for_others_is_refused_by_name_or_made_anew(data, tmp_path):
 def test_damaged_file_of_the_run_is_named(data, tmp_path, name):
     tiny.make_run(data, tmp_path)
     (tmp_path / name).write_text("{")
-    with pytest.raises(DataError, match=rf"{name}: not a .*remove it"):
+    with pytest.raises(DataError, match=rf"{name}: Invalid JSON: .*; remove it"):
         plan_only(tiny.train_config(data, tmp_path), Solo(), Reporter())
 
 

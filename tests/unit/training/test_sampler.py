@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unet.data.cache import Prepared, foreground_voxels
-from unet.data.preparation import Recipe, prepare_image
+from unet.data.cache_entry import PreparedCase
+from unet.data.foreground import foreground_voxels
+from unet.data.preparation import prepare_image
+from unet.data.recipe import Recipe
 from unet.training.sampler import FOREGROUND_SHARE, case_order, cut, patch_rng, patch_start
 
 sides = st.tuples(*[st.integers(1, 24)] * 3)
@@ -15,7 +17,7 @@ sides = st.tuples(*[st.integers(1, 24)] * 3)
 def prepared(shape, label=None):
     image, record = prepare_image(np.ones(shape, np.float32), np.eye(4), None, Recipe())
     label = np.zeros(shape, np.uint8) if label is None else label
-    return Prepared(image, label, foreground_voxels(label, "a"), record)
+    return PreparedCase(image, label, foreground_voxels(label, "a"), record)
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 999), st.integers(1, 40), st.integers(1, 200))

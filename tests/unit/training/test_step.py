@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from support import tiny
 
-from unet.parallel.comm import Solo
-from unet.planning.plan import Shape
+from unet.parallel.solo import Solo
+from unet.planning.plan import StepShape
 from unet.system.errors import UsageError
 from unet.system.threads import use_threads
 from unet.training.step import Trainer
@@ -21,7 +21,7 @@ def make(batch, micro=None, normalisation="instance", activation="sigmoid"):
         supervised_levels=2,
         normalisation=normalisation,
     )
-    shape = Shape(
+    shape = StepShape(
         network=network,
         patch_size=tiny.PATCH,
         batch_size=batch,

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.util.event_pb2 import Event
 
 from unet.system.errors import DiskError
-from unet.training.tensorboard import Board
+from unet.training.tensorboard import TensorBoardLog
 
 
 def events(folder):
@@ -18,11 +18,11 @@ def events(folder):
 
 
 def test_figures_and_pictures_are_read_back_by_epoch(tmp_path):
-    board = Board(tmp_path / "tensorboard")
+    log = TensorBoardLog(tmp_path / "tensorboard")
     picture = np.zeros((4, 6, 3), np.float32)
     picture[1, 2] = (1.0, 0.5, 0.0)
-    board.add(1, {"loss": 0.5, "val_dice": None}, None)
-    board.add(2, {"loss": 0.25, "val_dice": 0.75}, picture)
+    log.add(1, {"loss": 0.5, "val_dice": None}, None)
+    log.add(2, {"loss": 0.25, "val_dice": 0.75}, picture)
     head, one, two = events(tmp_path / "tensorboard")
     assert head.file_version == "brain.Event:2"
     assert (one.step, [(v.tag, v.simple_value) for v in one.summary.value]) == (1, [("loss", 0.5)])
@@ -36,14 +36,14 @@ def test_figures_and_pictures_are_read_back_by_epoch(tmp_path):
 
 def test_run_that_begins_anew_has_no_curves_of_the_old_one(tmp_path):
     folder = tmp_path / "tensorboard"
-    Board(folder).add(9, {"loss": 0.5}, None)
-    board = Board(folder)
-    board.clear()
-    board.add(1, {"loss": 0.4}, None)
+    TensorBoardLog(folder).add(9, {"loss": 0.5}, None)
+    log = TensorBoardLog(folder)
+    log.clear()
+    log.add(1, {"loss": 0.4}, None)
     assert [event.step for event in events(folder)] == [0, 1]
 
 
 def test_folder_that_cannot_be_made_is_a_disk_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match="Not a directory"):
-        Board(tmp_path / "file" / "tensorboard").add(1, {"loss": 0.5}, None)
+        TensorBoardLog(tmp_path / "file" / "tensorboard").add(1, {"loss": 0.5}, None)

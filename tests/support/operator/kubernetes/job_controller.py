@@ -8,7 +8,7 @@ back-off per index, OnFailure restarts, external managers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from support.operator.kubernetes.clock import Clock, read
@@ -16,15 +16,14 @@ from support.operator.kubernetes.job_pods import (
     TRACKED,
     PodMaker,
     index_of,
-    indexes,
     indexes_text,
     tracked,
 )
+from support.operator.kubernetes.job_sync import JobSync
 from support.operator.kubernetes.objects import (
     Object,
     condition,
     controller_of,
-    ended,
     going,
     holds,
     key_of,
@@ -47,67 +46,6 @@ class _Failures:
     last: float = 0.0
 
 
-@dataclass
-class _Sync:
-    """One look at one Job."""
-
-    job: Object
-    pods: list[Object]
-    status: Object = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.status = dict(self.job.get("status", {}))
-
-    @property
-    def spec(self) -> Object:
-        """The Job's spec."""
-        found: Object = self.job["spec"]
-        return found
-
-    @property
-    def indexed(self) -> bool:
-        """Whether each pod has a part of its own."""
-        return bool(self.spec.get("completionMode") == "Indexed")
-
-    @property
-    def suspended(self) -> bool:
-        """Whether the Job is to rest."""
-        return bool(self.spec.get("suspend"))
-
-    @property
-    def active(self) -> list[Object]:
-        """Pods that have not ended and are not told to go."""
-        return [p for p in self.pods if not ended(p) and not going(p)]
-
-    @property
-    def terminating(self) -> list[Object]:
-        """Pods that were told to go and have not ended."""
-        return [p for p in self.pods if not ended(p) and going(p)]
-
-    @property
-    def succeeded(self) -> list[Object]:
-        """Pods that ended well and are not counted yet."""
-        return [p for p in self.pods if tracked(p) and phase(p) == "Succeeded"]
-
-    @property
-    def failed(self) -> list[Object]:
-        """Pods that failed and are not counted yet."""
-        return [p for p in self.pods if tracked(p) and self.has_failed(p)]
-
-    def has_failed(self, pod: Object) -> bool:
-        """Whether a pod counts as failed, where only failed ones are replaced: once it ended."""
-        if phase(pod) == "Failed" or self.spec.get("podReplacementPolicy") == "Failed":
-            return phase(pod) == "Failed"
-        return going(pod) and phase(pod) != "Succeeded"
-
-    def done(self) -> set[int]:
-        """Indexes that are done, counted or not."""
-        fresh = {index_of(p) for p in self.succeeded} - {None}
-        return indexes(self.status.get("completedIndexes", "")) | {
-            i for i in fresh if i is not None
-        }
-
-
 class JobController:
     """Brings every Job one step on, as often as it is asked to."""
 
@@ -122,11 +60,11 @@ class JobController:
         for pod in self._store.all("pods"):
             pods.setdefault(controller_of(pod), []).append(pod)
         for job in list(self._store.all("jobs")):
-            self._sync(_Sync(job, pods.pop(job["metadata"]["uid"], [])))
+            self._sync(JobSync(job, pods.pop(job["metadata"]["uid"], [])))
         for orphan in (pod for found in pods.values() for pod in found if tracked(pod)):
             self._release(orphan)
 
-    def _sync(self, sync: _Sync) -> None:
+    def _sync(self, sync: JobSync) -> None:
         status = sync.status
         if holds(status, "Complete") or holds(status, "Failed"):
             for pod in filter(tracked, sync.pods):
@@ -151,7 +89,7 @@ class JobController:
         self._conclude(sync, verdict)
         self._store.set_status("jobs", sync.job, status)
 
-    def _remember(self, sync: _Sync) -> None:
+    def _remember(self, sync: JobSync) -> None:
         """Keeps count of failures in a row: each makes the next pod come later."""
         known = self._failures.setdefault(sync.job["metadata"]["uid"], _Failures())
         if sync.succeeded:
@@ -161,10 +99,10 @@ class JobController:
             known.last = self._clock.now.timestamp()
 
     @staticmethod
-    def _counted(sync: _Sync) -> int:
+    def _counted(sync: JobSync) -> int:
         return int(sync.status.get("succeeded", 0)) + len(sync.succeeded)
 
-    def _verdict(self, sync: _Sync) -> tuple[str, str, str] | None:
+    def _verdict(self, sync: JobSync) -> tuple[str, str, str] | None:
         """(type, reason, message) of the condition that ends the Job, if something does."""
         for kind in ("SuccessCriteriaMet", "FailureTarget"):
             found = condition(sync.status, kind)
@@ -182,7 +120,7 @@ class JobController:
             return "FailureTarget", "DeadlineExceeded", _DEADLINE
         return None
 
-    def _overdue(self, sync: _Sync) -> bool:
+    def _overdue(self, sync: JobSync) -> bool:
         """Whether a Job that has a deadline of its own is past it."""
         limit: float | None = sync.spec.get("activeDeadlineSeconds")
         start: str | None = sync.status.get("startTime")
@@ -190,7 +128,7 @@ class JobController:
             return False
         return self._clock.now >= read(start) + timedelta(seconds=limit)
 
-    def _manage(self, sync: _Sync, done: int) -> None:
+    def _manage(self, sync: JobSync, done: int) -> None:
         """Makes or deletes pods until there are as many as there should be."""
         if sync.suspended:
             self._take_away(sync.active)
@@ -231,7 +169,7 @@ class JobController:
         delay: float = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (known.count - 1))
         return self._clock.now.timestamp() < known.last + delay
 
-    def _count(self, sync: _Sync, verdict: tuple[str, str, str] | None) -> None:
+    def _count(self, sync: JobSync, verdict: tuple[str, str, str] | None) -> None:
         """Counts what has ended and lets go of it."""
         status, policy = sync.status, sync.spec.get("podFailurePolicy")
         lost = verdict is not None and verdict[0] == "FailureTarget"
@@ -250,7 +188,7 @@ class JobController:
         for pod in sync.pods if verdict is not None else (*sync.succeeded, *sync.failed):
             self._release(pod)
 
-    def _conclude(self, sync: _Sync, verdict: tuple[str, str, str] | None) -> None:
+    def _conclude(self, sync: JobSync, verdict: tuple[str, str, str] | None) -> None:
         """Writes what ends the Job, and when all pods have ended that it has."""
         if verdict is None:
             self._say_suspended(sync)
@@ -264,7 +202,7 @@ class JobController:
         if end == "Complete":
             sync.status["completionTime"] = self._clock.stamp()
 
-    def _say_suspended(self, sync: _Sync) -> None:
+    def _say_suspended(self, sync: JobSync) -> None:
         known = condition(sync.status, "Suspended")
         if sync.suspended:
             if known is None or known["status"] != "True":
@@ -274,7 +212,7 @@ class JobController:
             self._say(sync, "Suspended", "False", "JobResumed", "Job resumed")
             sync.status["startTime"] = self._clock.stamp()
 
-    def _say(self, sync: _Sync, kind: str, value: str, reason: str, message: str) -> None:
+    def _say(self, sync: JobSync, kind: str, value: str, reason: str, message: str) -> None:
         known = condition(sync.status, kind)
         new = {"type": kind, "status": value, "reason": reason, "message": message}
         if known is not None and {k: known.get(k) for k in new} == new:

@@ -16,12 +16,12 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from support.operator.kubernetes.cluster import SimulatedCluster
 from support.operator.kubernetes.server import ApiServer
-from support.operator.subject import Bucket, Cluster
+from support.operator.subject import Cluster, TokenBucket
 
 
 @asynccontextmanager
 async def serving(
-    bucket: Bucket | None = None, *, cluster: SimulatedCluster | None = None
+    bucket: TokenBucket | None = None, *, cluster: SimulatedCluster | None = None
 ) -> AsyncIterator[tuple[ApiServer, Cluster]]:
     """The API server of a simulated cluster, and a client of it."""
     server = ApiServer(cluster)
@@ -42,16 +42,16 @@ async def serving(
 
 def client(
     url: str,
-    bucket: Bucket | None = None,
+    bucket: TokenBucket | None = None,
     *,
     count: Callable[[str, str, int], None] = lambda method, plural, status: None,
-    patience: float = 30.0,
+    timeout: float = 30.0,
 ) -> Cluster:
-    """A client of whoever listens there; `patience` is in seconds."""
+    """A client of whoever listens there; `timeout` is in seconds."""
     configuration = Configuration(host=url)
     # Without one of its own each client would read the machine's 140 authorities first.
     configuration.ca_cert_data = _authority()
-    return Cluster(ApiClient(configuration), bucket or Bucket(1e6, 10**6), count, patience)
+    return Cluster(ApiClient(configuration), bucket or TokenBucket(1e6, 10**6), count, timeout)
 
 
 @cache

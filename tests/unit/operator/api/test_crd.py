@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,28 +12,15 @@ import pytest
 import yaml
 from pydantic import BaseModel, Field
 from support.operator.making import SPEC
-from unet_operator.api import generate
+from support.operator.schemas import ALL_FIELDS, SCHEMA, SPEC_SCHEMA, STATUS_SCHEMA, VERSION
 from unet_operator.api.crd import definition, structural
 from unet_operator.api.schema import Model, Quantity
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import ConditionType, Phase, Status
-from unet_operator.lifecycle.draft import phase
+from unet_operator.lifecycle.phase import phase
 
 ROOT = Path(__file__).resolve().parents[4]
-VERSION = definition()["spec"]["versions"][0]
-SCHEMA = VERSION["schema"]["openAPIV3Schema"]
-SPEC_SCHEMA, STATUS_SCHEMA = (SCHEMA["properties"][part] for part in ("spec", "status"))
 FULL = yaml.safe_load((ROOT / "manifests/samples/full.yaml").read_text())["spec"]
-
-
-def fields(node: dict, path: str = "") -> Iterator[tuple[str, dict]]:
-    """Every field of a schema with its path."""
-    for name, child in node.get("properties", {}).items():
-        here = f"{path}.{name}".lstrip(".")
-        yield here, child
-        yield from fields(child, here)
-        if "items" in child:
-            yield from fields(child["items"], f"{here}[]")
 
 
 def nodes(node: dict, path: str) -> Iterator[tuple[str, dict]]:
@@ -45,24 +31,6 @@ def nodes(node: dict, path: str) -> Iterator[tuple[str, dict]]:
     for inner in ("items", "additionalProperties"):
         if isinstance(node.get(inner), dict):
             yield from nodes(node[inner], f"{path}.{inner}")
-
-
-ALL_FIELDS = [
-    *fields(SPEC_SCHEMA, "spec"),
-    *fields(STATUS_SCHEMA, "status"),
-]
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("manifests/crd.yaml", generate.crd),
-        ("charts/unet-operator/files/crd.yaml", generate.crd),
-        ("docs/reference.md", generate.reference),
-    ],
-)
-def test_generated_files_are_fresh(path, text):
-    assert (ROOT / path).read_text() == text(), "run: make crd"
 
 
 def test_a_plain_apply_takes_it():
@@ -196,38 +164,6 @@ def test_what_the_server_stores_of_the_smallest_spec_is_spelled_out():
     stored = defaulted(SPEC, SPEC_SCHEMA)
     told = Spec.model_validate(stored).model_dump(by_alias=True, exclude_none=True)
     assert stored == told
-
-
-def test_the_command_prints_the_definition(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["generate", "crd"])
-    generate.main()
-    assert yaml.safe_load(capsys.readouterr().out) == definition()
-
-
-@pytest.mark.parametrize("arguments", [[], ["xml"], ["crd", "reference"]])
-def test_the_command_wants_the_name_of_one_product(monkeypatch, arguments):
-    monkeypatch.setattr(sys, "argv", ["generate", *arguments])
-    with pytest.raises(SystemExit, match=r"crd\|reference"):
-        generate.main()
-
-
-@pytest.mark.parametrize(("path", "node"), ALL_FIELDS, ids=[path for path, _ in ALL_FIELDS])
-def test_the_reference_has_a_line_for_every_field(path, node):
-    line = next(row for row in REFERENCE if row.startswith(f"| `{path}` |"))
-    for bound in ("minimum", "maximum"):
-        if bound in node:
-            assert f" {node[bound]}" in line
-    for choice in node.get("enum", ()):
-        assert choice in line
-
-
-REFERENCE = generate.reference().splitlines()
-
-
-def test_the_reference_marks_what_is_required():
-    required = [line.split("`")[1] for line in REFERENCE if "| *required* " in line]
-    assert {"spec.dataset", "spec.dataset.task", "spec.output"} <= set(required)
-    assert "spec.training" not in required
 
 
 class Odd(BaseModel):

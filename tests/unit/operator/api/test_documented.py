@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
-MAKERS = {"Cause", "Refusal", "Refused", "Trouble"}
+MAKERS = {"Failure", "NoRetry", "Obstacle", "Refused"}
 INNER = {"Failed"}
 """Said of a Job that gave no reason; the training's own is EvaluationFailed or StagingFailed."""
 

@@ -7,7 +7,7 @@ import copy
 import pytest
 from pydantic import ValidationError
 from support.operator.bodies import training_body
-from support.operator.making import NAME, NAMESPACE, SPEC, UID
+from support.operator.making import NAME, NAMESPACE, SPEC, UID, training
 from unet_operator.api.resource import InvalidSpec, metadata, parse, status
 from unet_operator.api.schema import Model
 from unet_operator.api.spec import Spec
@@ -114,6 +114,12 @@ def test_conditions_answer_for_those_that_were_never_set():
     assert Status().condition("Trained") is None
     assert Status().holds("Trained") is False
     assert Status().reason("Trained") == ""
+
+
+def test_the_output_s_claim_is_the_user_s_or_the_one_to_create():
+    template = {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}
+    assert training().output_claim == "results"
+    assert training(output=template).output_claim == f"{NAME}-output"
 
 
 def models(model: type[Model]):

@@ -10,7 +10,7 @@ from support.operator.bodies import job_body, pod_body
 from support.operator.kubernetes import break_off, hang_up, refuse, say, serving
 from support.operator.making import NAME, NAMESPACE, UID
 from unet_operator.cluster import watch as module
-from unet_operator.cluster.client import JOBS, PODS
+from unet_operator.cluster.kinds import JOBS, PODS
 from unet_operator.cluster.watch import Watch
 from unet_operator.observe.store import Store
 
@@ -218,7 +218,7 @@ def test_waits_after_faults_grow_and_news_makes_them_short_again(monkeypatch, ca
     async def scenario(server, watched):
         await watched.watching()
         server.fault(refuse(500), method="GET", times=4)
-        watched.watch._at = ""
+        watched.watch._version = ""
         await server.put("pods", pod_body(index=0))
         await watched.until(lambda: watched.pods() == {"brain-worker-1-0"})
         assert watched.watch._delay == 0.001
@@ -253,7 +253,7 @@ def test_a_bookmark_moves_the_place_to_go_on_from_and_touches_nobody():
         await server.bookmark()
         mark = str(server.version)
         async with asyncio.timeout(30):
-            while watched.watch._at != mark:
+            while watched.watch._version != mark:
                 await asyncio.sleep(0.001)
         assert watched.touched == [KEY]
 

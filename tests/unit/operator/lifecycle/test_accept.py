@@ -1,152 +1,109 @@
-"""What keeps a training from starting, each in words that name the field and the remedy."""
+"""Acceptance: image and claims are looked at before every attempt."""
 
 from __future__ import annotations
 
 import pytest
-from support.operator.making import NAME, claims, seen, training
-from unet_operator.lifecycle.accept import one_node, output_claim, refusal
+from support.operator.making import (
+    NAME,
+    NOW,
+    advanced,
+    after,
+    claims,
+    decided,
+    seen,
+    starting,
+    training,
+)
+from support.operator.phases import go_on, passes, reach
+from unet_operator.lifecycle.actions import CreateOutputClaim
 from unet_operator.observe.objects import Claim
 
-RWX, RWO, ROX, RWOP = "ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteOncePod"
-HTTPS = {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}
-MADE = f"{NAME}-output"
+
+def test_start_time_is_when_it_was_accepted():
+    assert starting().status.start_time == NOW
 
 
-def template(**fields: object) -> dict:
-    """An output that is a claim to create."""
-    return {"claimName": None, "volumeClaimTemplate": {"size": "1Gi", **fields}}
+def test_a_missing_claim_is_named_with_its_field_and_nothing_is_made():
+    observed = seen(claims={**claims(), "msd": Claim("msd", exists=False)})
+    decision = decided(training(), observed)
+    accepted = decision.status.condition("Accepted")
+    assert decision.actions == ()
+    assert decision.status.phase == "Pending"
+    assert (accepted.status, accepted.reason) == ("False", "ClaimNotFound")
+    assert "spec.dataset.volume.claimName" in accepted.message
+    assert "PersistentVolumeClaim msd" in decision.status.message
+    assert decision.wake > 0
+    assert [e.reason for e in decision.events] == ["ClaimNotFound"]
 
 
-def refused(*others: Claim, **changes: dict):
-    """The refusal of a training; its claims are in order but for `others`."""
-    there = {**claims(), **{claim.name: claim for claim in others}}
-    return refusal(training(**changes), seen(claims=there), has_image=True)
+def test_the_same_refusal_is_told_once():
+    observed = seen(claims={**claims(), "msd": Claim("msd", exists=False)})
+    first = decided(training(), observed)
+    second = decided(advanced(training(), first), observed, after(15))
+    assert second.events == ()
+    assert second.status == first.status
 
 
-def msd(*modes: str, **fields: object) -> Claim:
-    """The data set's claim."""
-    return Claim("msd", **{"exists": True, "modes": modes or (RWX,), **fields})
+def test_a_claim_that_appears_lets_the_training_start():
+    refused = decided(training(), seen(claims={}))
+    decision = decided(advanced(training(), refused), seen(), after(15))
+    assert decision.status.attempt == 1
+    assert decision.status.holds("Accepted")
 
 
-def results(*modes: str, **fields: object) -> Claim:
-    """The output's claim."""
-    return Claim("results", **{"exists": True, "modes": modes or (RWX,), **fields})
+def test_several_workers_need_a_shared_claim():
+    decision = decided(training(), seen(claims=claims("ReadWriteOnce")))
+    assert decision.status.reason("Accepted") == "ClaimNotShareable"
+    assert "CFS" in decision.status.message
 
 
-def test_two_shared_claims_and_an_image_are_all_it_takes():
-    assert refused() is None
+def test_one_worker_may_use_a_claim_of_one_node():
+    decision = decided(training(workers={"replicas": 1}), seen(claims=claims("ReadWriteOnce")))
+    assert decision.status.attempt == 1
 
 
-@pytest.mark.parametrize(
-    ("claim", "reason", "words"),
-    [
-        (msd(exists=False), "ClaimNotFound", "create it"),
-        (msd(deleting=True), "ClaimNotFound", "being deleted"),
-        (msd(phase="Lost"), "ClaimLost", "restore it"),
-        (msd(RWO), "ClaimNotShareable", "CFS"),
-        (msd(RWOP), "ClaimNotShareable", "one pod"),
-        (results(exists=False), "ClaimNotFound", "correct the name"),
-        (results(deleting=True), "ClaimNotFound", "being deleted"),
-        (results(phase="Lost"), "ClaimLost", "restore it"),
-        (results(RWO), "ClaimNotShareable", "or one worker"),
-        (results(ROX), "ClaimReadOnly", "written to"),
-        (results(RWO, ROX), "ClaimNotShareable", "ReadOnlyMany, ReadWriteOnce"),
-        (results(RWOP), "ClaimNotShareable", "one pod"),
-    ],
-)
-def test_a_claim_that_will_not_do_is_named_with_its_field_and_the_remedy(claim, reason, words):
-    found = refused(claim)
-    field = {"msd": "spec.dataset.volume.claimName", "results": "spec.output.claimName"}
-    assert found.reason == reason
-    assert found.message.startswith(f"{field[claim.name]}: ")
-    assert claim.name in found.message
-    assert words in found.message
+def test_without_any_image_the_message_says_where_to_set_one():
+    decision = decided(training(), seen(), has_image=False)
+    assert decision.status.reason("Accepted") == "NoImage"
+    assert "training.image" in decision.status.message
 
 
-@pytest.mark.parametrize(
-    "claim",
-    [msd(ROX), msd(RWO, ROX), msd(RWX, RWO), msd(phase="Pending"), results(RWX, RWO)],
-)
-def test_claims_that_several_nodes_can_share_as_needed_will_do(claim):
-    assert refused(claim) is None
+def test_a_claim_template_is_made_before_the_workers():
+    output = {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}
+    decision = decided(training(output=output), seen(claims={"msd": claims()["msd"]}))
+    assert decision.actions == (CreateOutputClaim(),)
 
 
-@pytest.mark.parametrize("claim", [msd(RWO), results(RWO), msd(RWO, ROX)])
-def test_one_worker_may_use_a_claim_of_one_node(claim):
-    assert refused(claim, workers={"replicas": 1}) is None
-
-
-def test_one_worker_may_not_use_a_claim_of_one_pod():
-    """Launcher and worker are two."""
-    assert refused(results(RWOP), workers={"replicas": 1}).reason == "ClaimNotShareable"
-
-
-def test_a_data_set_that_is_staged_needs_a_claim_that_can_be_written():
-    assert refused(msd(ROX), dataset={"source": HTTPS}).reason == "ClaimReadOnly"
-    assert refused(msd(ROX)) is None
-
-
-def test_the_data_is_looked_at_before_the_output():
-    assert "msd" in refused(msd(exists=False), results(exists=False)).message
-
-
-@pytest.mark.parametrize(
-    ("mode", "workers", "reason"),
-    [(RWX, 4, None), (RWO, 1, None), (RWO, 2, "ClaimNotShareable")],
-)
-def test_a_claim_to_create_must_serve_all_workers(mode, workers, reason):
-    found = refused(workers={"replicas": workers}, output=template(accessMode=mode))
-    assert (found.reason if found else None) == reason
-
-
-def test_a_claim_made_for_this_training_is_used_again():
-    made = Claim(MADE, exists=True, modes=(RWX,), training=NAME)
-    assert refused(made, output=template()) is None
-
-
-@pytest.mark.parametrize("owner", ["", "other"])
-def test_a_claim_of_that_name_that_is_another_s_is_not_written_to(owner):
-    foreign = Claim(MADE, exists=True, modes=(RWX,), training=owner)
-    found = refused(foreign, output=template())
-    assert found.reason == "NameTaken"
-    assert "spec.output.claimName" in found.message
-    assert MADE in found.message
-
-
-def test_a_made_claim_that_no_longer_serves_all_workers_is_refused():
-    made = Claim(MADE, exists=True, modes=(RWO,), training=NAME)
-    assert refused(made, output=template()).reason == "ClaimNotShareable"
+def test_a_claim_template_is_not_made_twice():
+    output = {"claimName": None, "volumeClaimTemplate": {"size": "1Gi"}}
+    there = {
+        **claims(),
+        f"{NAME}-output": Claim(f"{NAME}-output", True, ("ReadWriteMany",), training=NAME),
+    }
+    assert decided(training(output=output), seen(claims=there)).actions == ()
 
 
 def test_without_any_image_nothing_else_is_looked_at():
-    found = refusal(training(), seen(claims={}), has_image=False)
-    assert found.reason == "NoImage"
-    assert "training.image" in found.message
+    decision = decided(training(), seen(claims={}), has_image=False)
+    assert decision.status.reason("Accepted") == "NoImage"
 
 
-def test_the_output_s_claim_is_the_user_s_or_the_one_to_create():
-    assert output_claim(training()) == "results"
-    assert output_claim(training(output=template())) == MADE
+@pytest.mark.parametrize("phase", ["Training", "Evaluating"])
+def test_a_claim_that_goes_in_mid_work_is_the_pods_affair(phase):
+    """They hold it: Kubernetes keeps a claim in use until its pods have ended."""
+    life = reach(phase)
+    life.remove_claim("msd")
+    life.settle()
+    assert life.status["phase"] == phase
 
 
-@pytest.mark.parametrize(
-    ("there", "expected"),
-    [
-        ([msd(), results()], False),
-        ([msd(RWO), results()], True),
-        ([msd(), results(RWO)], True),
-        ([msd(ROX), results()], False),
-        ([msd(RWO, ROX), results()], False),
-        ([msd(), results(RWO, ROX)], True),
-        ([msd(exists=False), results()], False),
-        ([], False),
-    ],
-)
-def test_pods_share_a_node_when_a_claim_has_only_one(there, expected):
-    observed = seen(claims={claim.name: claim for claim in there})
-    assert one_node(training(), observed) is expected
-
-
-def test_pods_share_a_node_when_the_claim_to_create_will_have_only_one():
-    assert one_node(training(output=template(accessMode=RWO)), seen(claims={}))
-    assert not one_node(training(output=template()), seen(claims={}))
+def test_a_claim_that_went_between_attempts_is_told_and_waited_for():
+    life = reach("Restarting")
+    life.remove_claim("msd")
+    passes(life, 6, 60)
+    assert life.status["attempt"] == 1
+    assert life.condition("Accepted")["reason"] == "ClaimNotFound"
+    assert "msd" in life.status["message"]
+    life.restore_claims()
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"

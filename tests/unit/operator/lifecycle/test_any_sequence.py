@@ -8,32 +8,23 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
-from support.operator.kubernetes.objects import controller_of
+from hypothesis.stateful import initialize, precondition, rule
+from support.operator.invariants import EVERY_ROLE, Invariants
 from support.operator.kubernetes.others import HUGE
 from support.operator.making import NAMESPACE
-from support.operator.promises import attempt_of, role_of
 from support.operator.quick_life import QuickLife
-from support.operator.subject import phase, terminal
+from support.operator.subject import terminal
+from support.operator.upgrade import assert_upgrade_changes_nothing
 
 CODES = st.sampled_from([0, 1, 2, 10, 11, 12, 13, 14, 134, 137, 143, 255])
 DISRUPTIONS = st.sampled_from(
     ["", "PreemptionByScheduler", "EvictionByEvictionAPI", "DeletionByTaintManager"]
 )
-EVERY_ROLE = ("worker", "launcher", "stage", "evaluate", "report")
 SCORE = {"meanDice": 0.8, "cases": 3}
 
 
-class AnySequence(RuleBasedStateMachine):
+class AnySequence(Invariants):
     """Plays a training's life."""
-
-    life: QuickLife
 
     @initialize(
         replicas=st.integers(1, 3),
@@ -73,10 +64,6 @@ class AnySequence(RuleBasedStateMachine):
     def drawn(self, data, *roles):
         """One of them."""
         return data.draw(st.sampled_from(self.names(*roles)))
-
-    def status(self):
-        """The status, as the operator reads it."""
-        return self.life.read_status()
 
     @rule()
     def look(self):
@@ -217,6 +204,11 @@ class AnySequence(RuleBasedStateMachine):
         self.life.cluster.others.spoil_status(NAMESPACE, "brain", novelty={"count": HUGE})
         self.life.settle()
 
+    @rule()
+    def the_operator_is_upgraded(self):
+        """What release 0.1.0 would have written leads to the same decision."""
+        assert_upgrade_changes_nothing(*self.life.as_observed(), self.life.now)
+
     @rule(doubled=st.booleans())
     def news_comes_twice(self, doubled):
         """Watches tell of everything twice from now on, or once again."""
@@ -245,59 +237,6 @@ class AnySequence(RuleBasedStateMachine):
         else:
             self.life.remove_claim("msd")
         self.life.settle()
-
-    @invariant()
-    def the_phase_follows_from_the_conditions(self):
-        """No phase is ever set by hand."""
-        status = self.status()
-        assert status.phase in (None, phase(status))
-
-    @invariant()
-    def it_has_ended_or_waits_for_something_with_a_name(self):
-        """Never silent: a message, and a time to look again or an end."""
-        status = self.status()
-        if status.phase is None or terminal(status):
-            return
-        assert status.message, f"silent in {status.phase}"
-        waits_for_the_user = status.phase == "Suspended"
-        assert waits_for_the_user or self.life.wake is not None
-
-    @invariant()
-    def at_most_one_attempt_trains(self):
-        """Launchers of two attempts never run together."""
-        assert len({attempt_of(pod) for pod in self.life.live("launcher")}) <= 1
-
-    @invariant()
-    def what_is_suspended_runs_nothing(self):
-        """Suspended is said when the last pod has ended, not when the first was told to.
-
-        Pods whose Job somebody deleted meanwhile are the garbage collector's.
-        """
-        if self.status().phase == "Suspended":
-            jobs = {job["metadata"]["uid"] for job in self.life.jobs().values()}
-            assert not [p for p in self.life.live(*EVERY_ROLE) if controller_of(p) in jobs]
-
-    @invariant()
-    def what_the_api_server_refuses_is_told(self):
-        """In a condition and an event, not only in a log."""
-        status = self.status()
-        if "exceeds the namespace's quota" in status.message:
-            assert "QuotaExceeded" in {c.reason for c in status.conditions}
-            assert "QuotaExceeded" in self.life.events()
-
-    @invariant()
-    def failures_stay_within_the_limit(self):
-        """The count never exceeds the limit by more than the failure that ended it."""
-        status = self.status()
-        limit = self.policy["backoffLimit"]
-        assert status.failures <= limit + 1
-        assert status.failures <= limit or terminal(status)
-
-    @invariant()
-    def every_job_belongs_to_one_attempt_and_is_there_once(self):
-        """No twin: of each role and attempt there is one Job."""
-        jobs = [(role_of(job), attempt_of(job)) for job in self.life.jobs().values()]
-        assert len(jobs) == len(set(jobs))
 
     def teardown(self):
         """From wherever it got to, with nothing else going wrong, it ends."""

@@ -10,12 +10,15 @@ from support.operator.making import NAME, NAMESPACE, NOW, UID
 from unet_operator.lifecycle.actions import Event
 from unet_operator.loop.events import event_manifest
 from unet_operator.loop.settings import Settings
+from unet_operator.observe.store import parse_training
 
 
 def made(event: Event | None = None, name: str = NAME) -> dict:
     """An event about a training."""
     told = event or Event("Warning", "AttemptFailed", "worker 1 was deleted")
-    return event_manifest(training_body(name), told, NOW, Settings(identity="replica-1"))
+    return event_manifest(
+        parse_training(training_body(name)), told, NOW, Settings(identity="replica-1")
+    )
 
 
 def test_it_is_about_the_training_and_lies_beside_it():

@@ -9,7 +9,7 @@ from support.operator.bodies import pod_body
 from support.operator.kubernetes import hang_up, refuse, too_many_requests
 from support.operator.life import LOG, Life, live
 from support.operator.making import NAMESPACE, UID
-from unet_operator.cluster.client import ApiError
+from unet_operator.cluster.errors import ApiError
 
 CHILD_WRITES, STATUS_PATCHES, EVENTS = 12, 8, 8
 """Most writes of a life, besides progress: from the issue that asked for the operator."""

@@ -1,0 +1,1 @@
+"""The demo: cluster, operator, data, one training, its results; standard library alone."""

@@ -1,0 +1,44 @@
+"""spec.runPolicy: how long it may run, how often it may fail, what stays afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from unet_operator.api.schema import Model
+
+
+class RunPolicy(Model):
+    """How long it may run, how often it may fail, what stays afterwards."""
+
+    suspend: bool = Field(
+        default=False,
+        description="Stops every pod after a checkpoint; set back to resume from it.",
+    )
+    backoff_limit: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=3,
+        description="Failed attempts before the training fails. Evictions, preemptions and "
+        "lost nodes do not count; a connection between ranks that breaks twice without a later "
+        "checkpoint between does.",
+    )
+    active_deadline_seconds: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="The training fails when it has run longer; empty is no limit.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Deletes the UNetTraining itself this long after its end; empty keeps it.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    clean_pod_policy: Literal["None", "Running", "All"] = Field(
+        default="Running",
+        description="Which pods go at the end: None, Running (the workers; finished pods stay "
+        "for their logs) or All.",
+    )
+    gang: Literal["auto", "none"] = Field(
+        default="auto",
+        description="auto binds all workers or none where Kubernetes offers PodGroup "
+        "(1.37 and later); none never does.",
+    )

@@ -1,0 +1,21 @@
+"""A run is as long as was asked for, or as its time budget."""
+
+import math
+
+from support.fingerprints import plan_for, same_cases
+
+
+def test_a_deadline_is_filled_but_not_exceeded():
+    made = plan_for(same_cases((64, 64, 64)), time_budget=1200.0)
+    assert 0.6 * 1200 < made.epochs * made.epoch_seconds <= 1200
+    assert made.epochs >= 15
+
+
+def test_epochs_default_to_the_course():
+    assert plan_for(same_cases((64, 64, 64))).epochs == 40
+
+
+def test_more_ranks_share_an_epoch():
+    one, three = plan_for(same_cases((64, 64, 64))), plan_for(same_cases((64, 64, 64)), ranks=3)
+    assert three.steps_per_epoch == math.ceil(one.steps_per_epoch / 3)
+    assert three.global_batch_size == 3 * three.batch_size

@@ -1,0 +1,299 @@
+"""What a program calls: `plan`, `train`, `evaluate` and `predict`.
+
+Each takes a model of settings, the same that the command line fills, and returns a model of
+what came of it.  Errors are those of `unet.system.errors`, one line each: where, what was
+found, what to do.  Importing this module loads no TensorFlow; the first call does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from unet.evaluation.settings import EvaluateSettings
+from unet.inference.settings import ModelSettings, PredictSettings
+from unet.planning.settings import TrainSettings
+from unet.system.errors import DataError
+
+if TYPE_CHECKING:
+    from unet.evaluation.evaluator import OnCase
+    from unet.evaluation.folder import Folder
+    from unet.evaluation.postprocess import Postprocess
+    from unet.evaluation.summary import Results
+    from unet.inference.predictor import Predictor
+    from unet.network.saved_model import SavedModel
+    from unet.parallel.comm import Comm
+    from unet.planning.plan import Plan
+
+__all__ = [
+    "EvaluateSettings",
+    "PredictSettings",
+    "Prediction",
+    "Report",
+    "TrainSettings",
+    "Training",
+    "evaluate",
+    "open_ranks",
+    "plan",
+    "predict",
+    "report",
+    "train",
+]
+
+
+class Training(BaseModel):
+    """A training that is done: where its files lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: Path
+    model: Path
+    """The model file; `EvaluateSettings.saved_model` takes it or the run folder."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """An evaluation's results, with what was learnt from them.
+
+    Attributes:
+        folder: where report.html, results.json and results.csv lie.
+        results: as in results.json.
+        postprocess: chosen on these cases and newly saved beside the model, else None.
+    """
+
+    folder: Path
+    results: Results
+    postprocess: Postprocess | None
+
+    def require_complete(self) -> None:
+        """Raises `DataError` where cases are missing; what is there has been reported."""
+        missing = self.results.summary.missing
+        if missing:
+            found = f"{len(missing)} of {self.results.summary.expected} cases have no result"
+            remedy = "run the missing `evaluate --shard` again, then `report`"
+            raise DataError(str(self.folder), f"{found}, {missing[0]} among them", remedy)
+
+
+class Prediction(BaseModel):
+    """One image's prediction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: Path
+    file: Path
+    """IMAGE_pred.nii.gz, on the image's own grid."""
+    probabilities: Path | None
+    """IMAGE_prob.nii.gz, where it was asked for."""
+    voxels: dict[str, int]
+    """By region."""
+
+
+def plan(settings: TrainSettings, *, progress: bool = False) -> Plan:
+    """Decides patch, batch, network, precision and time; leaves the plan in the run folder.
+
+    Reads every case once and measures a few steps on this machine; prepares no case.
+
+    Args:
+        settings: as for `train`, which follows the plan.
+        progress: whether to print progress lines.
+
+    Raises:
+        DataError, UsageError, DiskError, MemoryShortError: as the stages do.
+    """
+    from unet.planning.task import read_task
+    from unet.system.tensorflow_import import import_tensorflow
+
+    read_task(settings)  # what dataset.json alone shows to be wrong is refused at once
+    import_tensorflow()
+    from unet.parallel.solo import Solo
+    from unet.system.progress import Reporter
+    from unet.training.pipeline import plan_only
+
+    return plan_only(settings, Solo(), Reporter() if progress else Reporter.silent())
+
+
+def open_ranks(settings: TrainSettings) -> Comm:
+    """Joins the other ranks of mpirun, if any, unless the settings are wrong for the data set.
+
+    Raises:
+        DataError, UsageError: as `read_task`; or mpirun started another number of ranks.
+    """
+    from unet.planning.task import read_task
+    from unet.system.tensorflow_import import import_tensorflow
+
+    read_task(settings)  # before the seconds that TensorFlow takes to load
+    import_tensorflow()
+    from unet.parallel.engine import open_comm
+
+    return open_comm()
+
+
+def train(settings: TrainSettings, comm: Comm | None = None) -> Training:
+    """Plans, prepares and trains, or goes on from the newest checkpoint; prints its progress.
+
+    Under mpirun every rank calls it with the same settings.
+
+    Args:
+        settings: what is not given is planned.
+        comm: of a caller that has more to do with the other ranks, and parts from them itself.
+
+    Raises:
+        UnetError: with the exit code that says what kind of failure it was.
+    """
+    ranks = comm or open_ranks(settings)
+    from unet.training.loop import train as run_training
+
+    model = run_training(settings, ranks)
+    if comm is None:
+        ranks.shutdown()
+    return Training(run=settings.output, model=model)
+
+
+def evaluate(
+    settings: EvaluateSettings, folder: Folder | None = None, on_case: OnCase | None = None
+) -> Report | None:
+    """Scores a model's cases, and writes predictions, pictures, tables and the report.
+
+    Args:
+        settings: what to evaluate.
+        folder: of the results where they lie otherwise than `Folder(settings.output)` says.
+        on_case: is called with each case's result.
+
+    Returns:
+        The report; None for one of several shards, which `report` merges.
+
+    Raises:
+        DataError: the model, the data set or a case cannot be read, or they do not match.
+        UsageError: the model's split has no such cases, or a flag is wrong.
+        DiskError: a result cannot be written.
+    """
+    from unet.evaluation.folder import Folder, as_begun, parse_shard
+    from unet.system.start_tensorflow import start_tensorflow
+
+    shard, shards = parse_shard(settings.shard)
+    start_tensorflow()
+    # These load TensorFlow, whose threads are settled by then.
+    from unet.data.msd import load_dataset
+    from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
+    from unet.evaluation.postprocess import load_postprocess
+    from unet.network.saved_model import load_model
+    from unet.report.overlay import draw_overlay
+
+    folder = folder or Folder(settings.output)
+    dataset = load_dataset(settings.data_path)
+    saved = load_model(settings.saved_model)
+    predictor = _predictor(settings, saved, channels_for(saved, dataset))
+    postprocess = load_postprocess(saved.path)
+    evaluation = make_settings(saved, dataset, settings.cases, postprocess, predictor)
+    evaluation = as_begun(folder, evaluation)
+    draw = draw_overlay if settings.overlays else None
+    evaluator = Evaluator(dataset, predictor, evaluation, folder, draw=draw)
+    evaluator.run(shard, shards, on_case)
+    return report(folder) if shards == 1 else None
+
+
+def report(folder: Folder) -> Report:
+    """Merges the cases that are there, and writes results.json, results.csv and report.html.
+
+    Once all are there, the post-processing that serves them best is saved with the model.
+
+    Raises:
+        DataError: there is no evaluation in the folder, or no case has a result yet.
+        DiskError: a file cannot be written.
+    """
+    from unet.evaluation.learn_postprocess import learn_postprocess
+    from unet.evaluation.merge import merge, save_results
+    from unet.report.results_page import write_report
+
+    results = merge(folder)
+    if results is None:
+        remedy = "run `python -m unet evaluate` with this --output"
+        raise DataError(str(folder.root), "no case has a result yet", remedy)
+    save_results(folder, results)
+    write_report(folder, results)
+    learnt = None if results.summary.missing else learn_postprocess(results)
+    return Report(folder.root, results, learnt)
+
+
+def predict(
+    settings: PredictSettings, on_prediction: Callable[[Prediction], None] | None = None
+) -> tuple[Prediction, ...]:
+    """Predicts images that have no label, one after the other.
+
+    Args:
+        settings: which images, by which model.
+        on_prediction: is called with each prediction once it is written.
+
+    Raises:
+        DataError: the model or an image cannot be read, or has other channels than the model.
+        DiskError: a prediction cannot be written.
+    """
+    from unet.system.start_tensorflow import start_tensorflow
+
+    start_tensorflow()
+    # These load TensorFlow, whose threads are settled by then.
+    from unet.inference.image_files import image_files
+    from unet.network.saved_model import load_model
+    from unet.system.run_folder import make_folder
+
+    files = image_files(settings.images)
+    predict_image = _ImagePrediction(settings, load_model(settings.saved_model))
+    make_folder(settings.output)
+    predictions = []
+    for file in files:
+        prediction = predict_image(file)
+        if on_prediction:
+            on_prediction(prediction)
+        predictions.append(prediction)
+    return tuple(predictions)
+
+
+class _ImagePrediction:
+    """Predicts one image; keeps a predictor for each choice of channels."""
+
+    def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
+        from unet.evaluation.postprocess import load_postprocess
+
+        self._settings, self._bundle = settings, saved
+        self._postprocess = load_postprocess(saved.path)
+        self._predictors: dict[tuple[int, ...], Predictor] = {}
+
+    def __call__(self, file: Path) -> Prediction:
+        from unet.data.msd import case_id
+        from unet.data.volume import read_image
+        from unet.inference.image_files import channel_count, model_channels
+        from unet.inference.prediction_file import read_header, write_volume
+
+        saved, target = self._bundle, self._bundle.target
+        header = read_header(file)
+        count = channel_count(header.get_data_shape())
+        channels = model_channels(file, count, saved.recipe.channels, saved.channel_names)
+        volume = read_image(file, count, channels)
+        if channels not in self._predictors:
+            self._predictors[channels] = _predictor(self._settings, saved, channels)
+        probabilities = self._predictors[channels].probabilities(volume, case_id(file))
+        masks = self._postprocess.apply(target.decode(probabilities), target.names)
+        output, beside = self._settings.output, None
+        path = output / f"{case_id(file)}_pred.nii.gz"
+        write_volume(path, target.label_map(masks), volume.affine, header)
+        if self._settings.save_probabilities:
+            beside = output / f"{case_id(file)}_prob.nii.gz"
+            write_volume(beside, probabilities, volume.affine, header)
+        voxels = {name: int(masks[..., i].sum()) for i, name in enumerate(target.names)}
+        return Prediction(image=file, file=path, probabilities=beside, voxels=voxels)
+
+
+def _predictor(settings: ModelSettings, saved: SavedModel, channels: Sequence[int]) -> Predictor:
+    from unet.inference.predictor import Predictor
+
+    return Predictor(
+        saved,
+        channels,
+        backend=settings.backend,
+        overlap=settings.overlap,
+        mirror=settings.mirror,
+    )

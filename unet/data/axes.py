@@ -1,0 +1,24 @@
+"""Sizes along the three axes of a volume, as types. Imports no library, so it costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+Shape = tuple[int, int, int]  # voxels
+Spacing = tuple[float, float, float]  # mm
+Pair = tuple[int, int]
+Box = tuple[Pair, Pair, Pair]  # first voxel and the one after the last, by axis
+Orientation = tuple[Pair, Pair, Pair]  # RAS axis and direction (1 or -1) of each array axis
+
+
+def by_axis(values: Iterable[T]) -> tuple[T, T, T]:
+    """Three values as a tuple that is known to have three.
+
+    Raises:
+        ValueError: there are more or fewer.
+    """
+    first, second, third = values
+    return first, second, third

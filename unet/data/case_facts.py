@@ -1,0 +1,42 @@
+"""What planning needs to know of a case: sizes, spacing, intensities, labels."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from unet.data.axes import Shape, Spacing
+
+
+class ChannelFacts(BaseModel):
+    """Intensities of one channel of one case.
+
+    `percentiles` (0.5, 5, 25, 50, 75, 95, 99.5) are of the body. The rest is of the labelled
+    voxels: mean, sd and quantiles from 0 to 100 % in steps of 1, empty without label.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    percentiles: tuple[float, ...]
+    foreground_mean: float = 0.0
+    foreground_sd: float = 0.0
+    foreground_quantiles: tuple[float, ...] = ()
+
+
+class CaseFacts(BaseModel):
+    """Facts of one case. Shapes in voxels, spacing in mm, all along the RAS axes.
+
+    `spacing` is None if the header does not tell it. `body_fraction` is the body's share
+    of the cropped box. `label_voxels` counts every label of dataset.json, 0 if absent;
+    `labels_cut` those that lie outside the box.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+    shape: Shape
+    cropped_shape: Shape
+    spacing: Spacing | None
+    body_fraction: float
+    channels: tuple[ChannelFacts, ...]
+    label_voxels: dict[int, int]
+    labels_cut: int = 0

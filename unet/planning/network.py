@@ -1,0 +1,108 @@
+"""What a U-Net is made of: its levels, strides and filters, decided without TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unet.data.axes import Shape, by_axis
+
+FILTERS = 16  # of the first level; doubled at each level below
+LARGEST_FILTERS = 256
+LEVELS = 5
+SUPERVISED_LEVELS = 3
+SMALLEST_EDGE = 4  # voxels of the lowest level along a pooled axis (nnU-Net)
+
+Strides = tuple[Shape, ...]  # into level 1, 2, …
+
+
+class NetworkSpec(BaseModel):
+    """What is needed to build the network again.  Level 0 is the full resolution."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["planned", "course"] = "planned"
+    channels: int = Field(ge=1, description="input channels")
+    outputs: int = Field(ge=1, description="output channels (logits)")
+    filters: tuple[int, ...] = Field(description="feature maps per level")
+    strides: tuple[tuple[int, int, int], ...] = Field(description="stride into level 1, 2, …")
+    normalisation: Literal["instance", "batch"] = "instance"
+    encoder_convolutions: int = 2
+    decoder_convolutions: int = 1
+    upsampling: bool = Field(False, description="nearest up-sampling, not transposed convolution")
+    supervised_levels: int = Field(1, ge=1, description="levels with a loss of their own")
+
+    @property
+    def divisor(self) -> Shape:
+        """Patch sides must be multiples of this."""
+        return divisor_of(self.strides)
+
+
+def course_spec(channels: int, outputs: int, filters: int, upsampling: bool) -> NetworkSpec:
+    """The network of the course: five levels, batch norm, ReLU, two convolutions a level."""
+    return NetworkSpec(
+        kind="course",
+        channels=channels,
+        outputs=outputs,
+        filters=tuple(filters * 2**level for level in range(5)),
+        strides=((2, 2, 2),) * 4,
+        normalisation="batch",
+        decoder_convolutions=2,
+        upsampling=upsampling,
+    )
+
+
+def planned_spec(
+    channels: int, outputs: int, strides: Strides, filters: int | None, upsampling: bool
+) -> NetworkSpec:
+    """The planned network: one level more than there are strides.
+
+    Args:
+        channels: of the input.
+        outputs: channels of the logits.
+        strides: into level 1, 2, ….
+        filters: feature maps of the first level, None for 16.
+        upsampling: nearest up-sampling instead of transposed convolutions.
+    """
+    levels = len(strides) + 1
+    first = filters or FILTERS
+    return NetworkSpec(
+        channels=channels,
+        outputs=outputs,
+        strides=strides,
+        filters=tuple(min(first * 2**level, LARGEST_FILTERS) for level in range(levels)),
+        upsampling=upsampling,
+        supervised_levels=max(1, min(SUPERVISED_LEVELS, levels - 1)),
+    )
+
+
+def strides_for(patch: Shape, width: Sequence[float], levels: int = LEVELS) -> Strides:
+    """Strides between levels: halve an axis unless it is too short or too coarse (nnU-Net).
+
+    Args:
+        patch: voxels.
+        width: relative size of a voxel along each axis.
+        levels: at most.
+    """
+    size, coarseness = list(patch), list(width)
+    strides: list[Shape] = []
+    while len(strides) < levels - 1:
+        finest = min(coarseness)
+        stride = by_axis(
+            2 if size[axis] >= 2 * SMALLEST_EDGE and coarseness[axis] < 2 * finest - 1e-6 else 1
+            for axis in range(3)
+        )
+        if stride == (1, 1, 1) or math.prod(size) <= SMALLEST_EDGE**3:
+            break
+        size = [math.ceil(n / s) for n, s in zip(size, stride, strict=True)]
+        coarseness = [w * s for w, s in zip(coarseness, stride, strict=True)]
+        strides.append(stride)
+    return tuple(strides)
+
+
+def divisor_of(strides: Strides) -> Shape:
+    """What the sides of a patch must be multiples of, to be pooled by these strides."""
+    return by_axis(math.prod(stride[axis] for stride in strides) for axis in range(3))

@@ -1,0 +1,69 @@
+"""Where training stands: the value that a run moves forward and a checkpoint holds."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Position(BaseModel):
+    """Where training stands: with the seed, all that sampling and augmentation need."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int  # epochs completed
+    step: int  # steps completed within the epoch that follows
+    global_step: int
+    steps_per_epoch: int
+    epochs: int
+    ranks: int
+    batch_size: int
+    threads: int
+    rate_factor: float = 1.0  # halved by every roll-back
+    rollbacks: int = 0
+    best_dice: float | None = None
+    best_epoch: int | None = None
+    elapsed: float = 0.0  # seconds that the run has used, over all its lives
+    loss: float | None = None  # mean of the newest complete epoch
+    losses: float = 0.0  # sum over the steps of the epoch that has begun
+    bad_steps: int = 0  # steps with NaN in a row, up to this one
+    settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
+
+    @property
+    def steps_left(self) -> int:
+        """Steps from here to the end of the last epoch."""
+        return (self.epochs - self.epoch) * self.steps_per_epoch - self.step
+
+    def after_step(self, loss: float | None) -> Position:
+        """The position after one more step; its loss is None where it was not finite."""
+        return self.model_copy(
+            update={
+                "step": self.step + 1,
+                "global_step": self.global_step + 1,
+                "losses": self.losses + (0.0 if loss is None else loss),
+                "bad_steps": self.bad_steps + 1 if loss is None else 0,
+            }
+        )
+
+    def would_be_best(self, dice: float | None) -> bool:
+        """Whether no earlier epoch has a better Dice than this one, if it has one."""
+        return dice is not None and (self.best_dice is None or dice >= self.best_dice)
+
+    def after_epoch(self, epochs: int, best_dice: float | None) -> Position:
+        """The position between this epoch, all of whose steps are done, and the next.
+
+        Args:
+            epochs: how many there will be.
+            best_dice: this epoch's, where it is the best so far.
+        """
+        number = self.epoch + 1
+        return self.model_copy(
+            update={
+                "epoch": number,
+                "step": 0,
+                "losses": 0.0,
+                "epochs": epochs,
+                "loss": self.losses / self.steps_per_epoch,
+                "best_dice": self.best_dice if best_dice is None else best_dice,
+                "best_epoch": self.best_epoch if best_dice is None else number,
+            }
+        )
