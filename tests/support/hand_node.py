@@ -189,8 +189,9 @@ class HandNode:
         """Ends the pods that were told to go, as a kubelet does within their grace."""
         cluster = self.api.cluster
         listed = await cluster.list(PODS, None, fieldSelector=f"spec.nodeName={self.name}")
-        for pod in (dict(body) for body in listed.objects):
-            meta: Object = dict(pod["metadata"])
+        pods: list[Object] = [dict(body) for body in listed.objects]
+        for pod in pods:
+            meta: Object = pod["metadata"]
             if "deletionTimestamp" not in meta:
                 continue
             if pod["status"].get("phase") not in ("Succeeded", "Failed"):

@@ -15,7 +15,7 @@ ENDED = ["Succeeded", "Failed"]
 EVERY_ROLE = ("worker", "launcher", "stage", "evaluate", "report")
 
 
-def reach(phase: str, **changes: dict) -> QuickLife:
+def reach(phase: str, **changes: object) -> QuickLife:
     """A life whose training has just come to that phase."""
     life = QuickLife(**{"dataset": STAGED, **changes})
     if phase == "Pending":
