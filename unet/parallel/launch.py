@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from unet.parallel.mpirun_arguments import Launch, launcher_environment, mpiexec_arguments
-from unet.parallel.outcome import Ledger, Verdict
 from unet.parallel.rank import write_stdout
+from unet.parallel.rank_exit_code import Ledger, Verdict
 from unet.system.errors import UsageError
 
 KEPT_COMPLAINTS = 50

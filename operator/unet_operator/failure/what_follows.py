@@ -8,7 +8,7 @@ from unet_operator.api.spec import Spec
 from unet_operator.api.status import Reduced, Status
 from unet_operator.failure.backoff import counts, delay_after
 from unet_operator.failure.failure import Failure
-from unet_operator.failure.out_of_memory import reduced_sizes
+from unet_operator.failure.smaller_after_out_of_memory import reduced_sizes
 
 
 @dataclass(frozen=True)

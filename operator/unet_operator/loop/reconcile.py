@@ -25,7 +25,7 @@ from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.phase import terminal
 from unet_operator.lifecycle.refused_object import with_refusal
 from unet_operator.lifecycle.training import decide
-from unet_operator.loop.events import event_manifest
+from unet_operator.loop.kubernetes_events import event_manifest
 from unet_operator.loop.merge_patch import merge_patch
 from unet_operator.loop.perform import Performer, Refused
 from unet_operator.loop.read import Reader

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from unet.parallel.outcome import MESSAGE_BYTES, Ledger
 from unet.parallel.rank import classify
+from unet.parallel.rank_exit_code import MESSAGE_BYTES, Ledger
 
 
 def ledger(*exits: tuple[int, int], started: int = 3, kills: int = 0) -> Ledger:

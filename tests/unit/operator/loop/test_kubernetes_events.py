@@ -8,7 +8,7 @@ import pytest
 from support.operator.bodies import training_body
 from support.operator.making import NAME, NAMESPACE, NOW, UID
 from unet_operator.lifecycle.actions import Event
-from unet_operator.loop.events import event_manifest
+from unet_operator.loop.kubernetes_events import event_manifest
 from unet_operator.loop.settings import Settings
 from unet_operator.observe.store import parse_training
 

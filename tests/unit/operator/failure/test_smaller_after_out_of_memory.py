@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from unet_operator.api.spec.training import TrainingSettings
 from unet_operator.api.status import Plan, Reduced, Status
-from unet_operator.failure.out_of_memory import PATCH_STEP, halved, reduced_sizes
+from unet_operator.failure.smaller_after_out_of_memory import PATCH_STEP, halved, reduced_sizes
 
 ROOT = Path(__file__).resolve().parents[4]
 
