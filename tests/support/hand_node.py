@@ -1,17 +1,18 @@
 """A node whose kubelet is the test: pods are scheduled to it, and do what the test says.
 
 API server, scheduler and Job controller are real; only what runs inside containers is not.
-So every end of every pod can be had at once, without an image.
+So every end of every pod can be had at once, without an image.  `Hand` in
+`support.operator.kubernetes.hand` offers the same for the pods of a simulated cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from kubernetes.aio import config
@@ -22,6 +23,10 @@ from unet_operator.cluster.kinds import LEASES, PODS, Kind
 from unet_operator.cluster.rate_limit import TokenBucket
 from unet_operator.cluster.transport import Request
 
+from support.operator.kubernetes import pod_status
+from support.operator.kubernetes.objects import Object
+
+Result = TypeVar("Result")
 NODES = Kind("v1", "nodes")
 LEASE_NAMESPACE = "kube-node-lease"
 ROOM = {"cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "100Gi"}
@@ -37,7 +42,7 @@ class Api:
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.cluster: Cluster = self(_connect(kubeconfig))
 
-    def __call__(self, work: Coroutine):
+    def __call__(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Runs `work` to its end."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
@@ -90,48 +95,34 @@ class HandNode:
 
     def run(self, namespace: str, pod: str) -> None:
         """All containers of a pod run and are ready, its init containers are done."""
-        body = self._pod(namespace, pod)
-        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
-        boxes = [_running(box) for box in body["spec"]["containers"]]
-        self._status(namespace, pod, "Running", init=init, boxes=boxes, ready=True)
+        self._set(namespace, pod, pod_status.running(self.pod(namespace, pod), now()))
 
     def meet(self, namespace: str, pod: str) -> None:
-        """A pod's first init container runs, as the launcher's rendezvous does."""
-        body = self._pod(namespace, pod)
-        init = [_running(box) for box in body["spec"]["initContainers"]]
-        boxes = [_waiting(box) for box in body["spec"]["containers"]]
-        self._status(namespace, pod, "Pending", init=init, boxes=boxes, ready=False)
+        """A pod's init containers run, as the launcher's rendezvous does."""
+        self._set(namespace, pod, pod_status.meeting(self.pod(namespace, pod), now()))
 
-    def end(self, namespace: str, pod: str, code: int = 0, said: dict | None = None) -> None:
-        """A pod's main container ends with that code and these last words."""
-        body = self._pod(namespace, pod)
-        init = [_ended(box, 0, "") for box in body["spec"].get("initContainers", [])]
-        boxes = [_ended(box, code, json.dumps(said or {})) for box in body["spec"]["containers"]]
-        phase = "Succeeded" if code == 0 else "Failed"
-        self._status(namespace, pod, phase, init=init, boxes=boxes, ready=False)
+    def end(self, namespace: str, pod: str, code: int = 0, said: Object | None = None) -> None:
+        """A pod's main containers end with that code and these last words."""
+        self._set(namespace, pod, pod_status.done(self.pod(namespace, pod), code, said, now()))
 
-    def _pod(self, namespace: str, pod: str) -> dict:
+    def evict(self, namespace: str, pod: str) -> None:
+        """Somebody evicts a pod, as `kubectl drain` does."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+        }
+        path = PODS.path(namespace, pod, "eviction")
+        request = Request("POST", path, PODS.plural, body=eviction)
+        self.api(self.api.cluster._transport.fetch(request))
+
+    def pod(self, namespace: str, pod: str) -> Object:
+        """A pod, as the API server gives it."""
         found = self.api(self.api.cluster.get(PODS, namespace, pod))
         assert found is not None, f"there is no pod {pod}"
-        return found
+        return dict(found)
 
-    def _status(
-        self, namespace: str, pod: str, phase: str, *, init: list, boxes: list, ready: bool
-    ) -> None:
-        value = "True" if ready else "False"
-        status = {
-            "phase": phase,
-            "startTime": now(),
-            "podIP": "10.203.0.1",
-            "podIPs": [{"ip": "10.203.0.1"}],
-            "conditions": [
-                {"type": "PodScheduled", "status": "True"},
-                {"type": "Ready", "status": value, "lastTransitionTime": now()},
-                {"type": "ContainersReady", "status": value, "lastTransitionTime": now()},
-            ],
-            "initContainerStatuses": init,
-            "containerStatuses": boxes,
-        }
+    def _set(self, namespace: str, pod: str, status: Object) -> None:
         self.api(self.api.cluster.patch(PODS, namespace, pod, {"status": status}, sub="status"))
 
     async def _create(self) -> None:
@@ -158,7 +149,7 @@ class HandNode:
         status = {"capacity": ROOM, "allocatable": ROOM, "conditions": [ready]}
         await cluster.patch(NODES, None, self.name, {"status": status}, sub="status")
         for _ in range(600):
-            node = await cluster.get(NODES, None, self.name)
+            node: Object = dict(await cluster.get(NODES, None, self.name) or {})
             if len(node["spec"].get("taints", [])) == 1:
                 return
             await asyncio.sleep(0.1)
@@ -197,14 +188,15 @@ class HandNode:
     async def _bury(self) -> None:
         """Ends the pods that were told to go, as a kubelet does within their grace."""
         cluster = self.api.cluster
-        pods, _ = await cluster.list(PODS, None, fieldSelector=f"spec.nodeName={self.name}")
+        listed = await cluster.list(PODS, None, fieldSelector=f"spec.nodeName={self.name}")
+        pods: list[Object] = [dict(body) for body in listed.objects]
         for pod in pods:
-            meta = pod["metadata"]
+            meta: Object = pod["metadata"]
             if "deletionTimestamp" not in meta:
                 continue
             if pod["status"].get("phase") not in ("Succeeded", "Failed"):
-                boxes = [_ended(box, 143, "") for box in pod["spec"]["containers"]]
-                status = {"phase": "Failed", "containerStatuses": boxes}
+                status = pod_status.done(pod, pod_status.KILLED, None, now())
+                status.pop("conditions")
                 await _if_there(
                     cluster.patch(
                         PODS, meta["namespace"], meta["name"], {"status": status}, sub="status"
@@ -217,46 +209,15 @@ class HandNode:
         for kind, namespace in ((NODES, None), (LEASES, LEASE_NAMESPACE)):
             await _if_there(self._delete(kind, namespace, self.name, {}))
 
-    async def _delete(self, kind: Kind, namespace: str | None, name: str, body: dict) -> None:
+    async def _delete(self, kind: Kind, namespace: str | None, name: str, body: Object) -> None:
         """Deletes as the operator never does: at once, whatever the object's uid."""
         request = Request("DELETE", kind.path(namespace, name), kind.plural, body=body)
         await self.api.cluster._transport.fetch(request)
 
 
-async def _if_there(work: Coroutine) -> None:
+async def _if_there(work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except ApiError as error:
         if error.status not in (404, 409):
             raise
-
-
-def _box(box: dict, state: dict, *, ready: bool) -> dict:
-    return {
-        "name": box["name"],
-        "image": box["image"],
-        "imageID": "",
-        "ready": ready,
-        "restartCount": 0,
-        "state": state,
-    }
-
-
-def _running(box: dict) -> dict:
-    return _box(box, {"running": {"startedAt": now()}}, ready=True)
-
-
-def _waiting(box: dict) -> dict:
-    return _box(box, {"waiting": {"reason": "PodInitializing"}}, ready=False)
-
-
-def _ended(box: dict, code: int, message: str) -> dict:
-    reason = "Completed" if code == 0 else "Error"
-    state = {
-        "exitCode": code,
-        "reason": reason,
-        "message": message,
-        "startedAt": now(),
-        "finishedAt": now(),
-    }
-    return _box(box, {"terminated": state}, ready=False)

@@ -87,6 +87,7 @@ class OperatorProcess:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
+            "PYTHONPATH": str(CHECKOUT / "operator"),
             "KUBECONFIG": str(kubeconfig),
             "POD_NAME": self.name,
             "POD_NAMESPACE": self.kubectl.namespace,

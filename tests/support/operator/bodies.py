@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from itertools import count
 
 from unet_operator.api.labels import labels_of
 
+from support.operator.kubernetes.objects import Object
 from support.operator.making import NAME, NAMESPACE, SPEC, UID
 
 _versions = count(1000)
@@ -17,19 +19,26 @@ def version() -> str:
     return str(next(_versions))
 
 
+def spec_with(sections: Mapping[str, object]) -> Object:
+    """The smallest spec, with whole sections replaced or extended."""
+    wanted: Object = copy.deepcopy(SPEC)
+    for section, fields in sections.items():
+        old = wanted.get(section)
+        wanted[section] = fields
+        if isinstance(old, dict) and isinstance(fields, dict):
+            wanted[section] = {**old, **fields}
+    return wanted
+
+
 def training_body(
     name: str = NAME,
     *,
     uid: str = UID,
-    status: dict | None = None,
+    status: Object | None = None,
     at: int | None = None,
     **spec: object,
-) -> dict:
+) -> Object:
     """A UNetTraining; `spec` replaces or extends sections of the smallest one."""
-    wanted = copy.deepcopy(SPEC)
-    for section, fields in spec.items():
-        old = wanted.get(section)
-        wanted[section] = {**old, **fields} if isinstance(old, dict) else fields
     return {
         "apiVersion": "unet.dev/v1alpha1",
         "kind": "UNetTraining",
@@ -40,7 +49,7 @@ def training_body(
             "generation": 1,
             "resourceVersion": str(at) if at is not None else version(),
         },
-        "spec": wanted,
+        "spec": spec_with(spec),
         "status": status or {},
     }
 
@@ -53,10 +62,10 @@ def job_body(
     uid: str | None = None,
     owner: str = UID,
     at: int | None = None,
-    spec: dict | None = None,
+    spec: Object | None = None,
     conditions: dict[str, str] | None = None,
     **meta: object,
-) -> dict:
+) -> Object:
     """A Job of ours; `conditions` are true ones, with their message."""
     name = name or f"{NAME}-{role}-{attempt}"
     return {
@@ -94,10 +103,10 @@ def pod_body(
     owner: str = UID,
     at: int | None = None,
     node: str = "node-1",
-    status: dict | None = None,
+    status: Object | None = None,
     annotations: dict[str, str] | None = None,
     **meta: object,
-) -> dict:
+) -> Object:
     """A pod of ours, on a node unless that is empty."""
     name = name or f"{NAME}-{role}-{attempt}-{index if index is not None else 'x'}"
     place = {} if index is None else {"batch.kubernetes.io/job-completion-index": str(index)}
@@ -125,7 +134,7 @@ def terminated(
     message: str = "",
     reason: str = "",
     finished: str = "2026-03-01T12:05:00Z",
-) -> dict:
+) -> Object:
     """The status of a container that ended."""
     return {
         "name": name,
@@ -140,16 +149,26 @@ def terminated(
     }
 
 
-def waiting(name: str, reason: str, message: str = "") -> dict:
+def waiting(name: str, reason: str, message: str = "") -> Object:
     """The status of a container that has not started."""
     return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}}
 
 
-def running(name: str) -> dict:
+def running(name: str) -> Object:
     """The status of a container that runs."""
     return {"name": name, "state": {"running": {"startedAt": "2026-03-01T12:01:00Z"}}}
 
 
-def condition(kind: str, status: str = "True", reason: str = "", message: str = "") -> dict:
+def condition(kind: str, status: str = "True", reason: str = "", message: str = "") -> Object:
     """A pod's condition."""
     return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def config_map(name: str, **fields: object) -> Object:
+    """The plainest object there is."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE, **fields},
+        "data": {"a": "1"},
+    }

@@ -6,12 +6,9 @@ import asyncio
 
 import pytest
 from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS
 
-from support.operator.api_server import (
-    CONFIG_MAP,
-    ApiServer,
-    serving,
-)
+from support.operator.kubernetes import ApiServer, serving
 
 NAMESPACE = "clinic"
 
@@ -35,7 +32,7 @@ def error_of(scenario) -> ApiError:
 
 async def read(server: ApiServer, cluster):
     """Reads one object."""
-    return await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+    return await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
 
 
 async def never(request):

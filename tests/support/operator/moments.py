@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unet_operator.lifecycle.attempt_end import SETTLE
 
+from support.operator.lives import REPORT
 from support.operator.making import (
     advanced,
     after,
@@ -22,16 +23,6 @@ from support.operator.making import (
 LAUNCHER_FAILED = job("launcher", failed="pod failed", active=0)
 SETTLED = after(SETTLE.total_seconds() + 1)
 ENDED_WORKERS = (job("worker", suspended=True, active=0),)
-REPORT = {
-    "kind": "report",
-    "code": 0,
-    "cases": 36,
-    "meanDice": 0.861,
-    "meanDiceInterval": [0.83, 0.89],
-    "dicePerRegion": {"whole-tumour": 0.861},
-    "hd95": 6.2,
-    "report": "report.html",
-}
 REST = (job("worker", suspended=True, active=0), *launcher_done())
 
 

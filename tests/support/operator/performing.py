@@ -17,7 +17,7 @@ from unet_operator.lifecycle.actions import (
 from unet_operator.loop.perform import Performer
 from unet_operator.observe.store import Store
 
-from support.operator.api_server import ApiServer, serving
+from support.operator.kubernetes import ApiServer, serving
 from support.operator.making import NAME, NAMESPACE, UID, training
 
 KEY = (NAMESPACE, NAME)

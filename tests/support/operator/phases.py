@@ -1,49 +1,81 @@
-"""Trainings brought to a phase in the simulated world, and what a user does to them there."""
+"""Trainings brought to a phase, and what users, nodes and time do to them there."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import datetime
 
-from unet_operator.lifecycle.phase import terminal
-
-from support.operator.making import spec, training
-from support.operator.world import World
+from support.operator.kubernetes.clock import read
+from support.operator.making import NAMESPACE
+from support.operator.quick_life import QuickLife
+from support.operator.subject import terminal
 
 STAGED = {"source": {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}}
 LIVE = ["Pending", "Staging", "Starting", "Training", "Restarting", "Evaluating"]
 ENDED = ["Succeeded", "Failed"]
+EVERY_ROLE = ("worker", "launcher", "stage", "evaluate", "report")
 
 
-def reach(phase: str, **changes: dict) -> World:
-    """A world whose training has just come to that phase."""
-    world = World(training(**{"dataset": STAGED, **changes}))
+def reach(phase: str, **changes: object) -> QuickLife:
+    """A life whose training has just come to that phase."""
+    life = QuickLife(**{"dataset": STAGED, **changes})
     if phase == "Pending":
-        world.claims = {}
-    world.settle()
+        life.remove_claim("msd")
+        life.remove_claim("results")
+    life.settle()
     for _ in range(40):
-        if world.training.status.phase == phase:
-            return world
-        training_on = world.training.status.phase == "Training"
-        if phase in ("Restarting", "Failed") and training_on:
-            code = 1 if phase == "Restarting" else 10
-            world.end(world.live("launcher")[0], code, "launch")
-            world.wait(10)
-            world.settle()
+        now = life.status["phase"]
+        if now == phase:
+            return life
+        if phase in ("Restarting", "Failed") and now == "Training":
+            end_launcher(life, 1 if phase == "Restarting" else 10)
+            life.wait(10)
         else:
-            world.carry_on()
-            world.settle()
-    raise AssertionError(f"never came to {phase}: {world.training.status}")
+            life.carry_on()
+    raise AssertionError(f"never came to {phase}: {life.status}")
 
 
-def edit(world: World, **changes: dict) -> None:
-    """A user edits the spec."""
-    world.training = replace(world.training, spec=spec(**{"dataset": STAGED, **changes}))
+def end_launcher(life: QuickLife, code: int) -> None:
+    """mpiexec ends with that code."""
+    (pod,) = life.live("launcher")
+    life.hand.end(NAMESPACE, pod["metadata"]["name"], code, {"code": code})
+    life.cluster.settle()
 
 
-def go_on(world: World, rounds: int = 40) -> None:
+def silence(life: QuickLife, role: str) -> None:
+    """The node of one pod stops answering."""
+    life.hand.silence(NAMESPACE, life.live(role)[0]["metadata"]["name"])
+
+
+def policy(life: QuickLife, **fields: object) -> None:
+    """A user sets runPolicy."""
+    life.change(runPolicy=fields)
+
+
+def moment(life: QuickLife, field: str) -> datetime:
+    """A time in the status."""
+    return read(life.status[field])
+
+
+def over(life: QuickLife) -> bool:
+    """Whether the training has ended."""
+    return terminal(life.read_status())
+
+
+def go_on(life: QuickLife, rounds: int = 40) -> None:
     """All goes well until the end."""
     for _ in range(rounds):
-        if terminal(world.training.status):
+        if over(life):
             return
-        world.carry_on()
-        world.settle()
+        life.carry_on()
+
+
+def passes(life: QuickLife, times: int, seconds: float) -> None:
+    """Time passes in steps."""
+    for _ in range(times):
+        life.settle()
+        life.wait(seconds)
+
+
+def writes(life: QuickLife) -> list[tuple[str, str]]:
+    """What was asked of the API server besides reading."""
+    return [(r.method, r.address.plural) for r in life.traffic.requests if r.method != "GET"]

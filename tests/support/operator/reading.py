@@ -7,8 +7,8 @@ import asyncio
 from unet_operator.loop.read import Reader
 from unet_operator.observe.store import Store
 
-from support.operator.api_server import serving
 from support.operator.bodies import pod_body, running
+from support.operator.kubernetes import serving
 from support.operator.making import NAME, NAMESPACE, after
 
 LAUNCHER = f"{NAME}-launcher-1-x"

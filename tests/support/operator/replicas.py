@@ -9,7 +9,7 @@ from unittest import mock
 from unet_operator.cluster import leader
 from unet_operator.cluster.leader import Leader
 
-from support.operator.api_server import serving
+from support.operator.kubernetes import serving
 from support.operator.making import NOW
 
 NAMESPACE = "unet-system"

@@ -1,8 +1,8 @@
 """What the operator takes for granted of an API server, each as a scenario that can fail.
 
-tests/unit/operator/cluster/test_client.py puts them to the small server of these tests, and
+tests/unit/operator/cluster/test_client.py puts them to the simulated cluster, and
 tests/integration/operator/test_statements.py to a real one: so the first cannot promise what
-the second does not keep.
+the second does not keep.  `job_statements` does the same for the Job controller.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from unet_operator.cluster.client import Cluster
 from unet_operator.cluster.errors import ApiError
 from unet_operator.cluster.kinds import CONFIG_MAPS, LEASES, PODS, SERVICES
+from unet_operator.cluster.transport import Request
 
 Statement = Callable[[Cluster, str], Awaitable[None]]
 LABELS = {"app.kubernetes.io/managed-by": "unet-operator"}
@@ -62,6 +63,12 @@ def lease(namespace: str, holder: str, version: str | None = None) -> dict:
 def at(body: dict) -> int:
     """An object's version."""
     return int(body["metadata"]["resourceVersion"])
+
+
+async def one_page(cluster: Cluster, namespace: str, query: dict[str, str]) -> dict:
+    """A page of ConfigMaps, of a size that the operator never asks for."""
+    request = Request("GET", CONFIG_MAPS.path(namespace), CONFIG_MAPS.plural, query)
+    return await cluster._transport.fetch(request)
 
 
 async def what_is_absent_reads_as_none(cluster: Cluster, namespace: str) -> None:
@@ -203,6 +210,66 @@ async def pods_of_a_quiet_namespace_are_an_empty_list(cluster: Cluster, namespac
     assert int(since) > 0
 
 
+async def an_apply_takes_back_its_own_fields_and_no_others(
+    cluster: Cluster, namespace: str
+) -> None:
+    """What others put on our Service stays."""
+    marked = service(namespace, 22)
+    marked["metadata"]["name"] = "marked"
+    marked["metadata"]["labels"] = {"ours": "yes"}
+    await cluster.apply(SERVICES, namespace, marked)
+    others = {"metadata": {"annotations": {"example.com/theirs": "yes"}}}
+    await cluster.patch(SERVICES, namespace, "marked", others)
+    del marked["metadata"]["labels"]
+    left = await cluster.apply(SERVICES, namespace, marked)
+    assert "ours" not in left["metadata"].get("labels", {})
+    assert left["metadata"]["annotations"]["example.com/theirs"] == "yes"
+
+
+async def a_finalizer_holds_what_is_deleted(cluster: Cluster, namespace: str) -> None:
+    """It is marked as going, and goes when nobody holds it."""
+    body = config_map(namespace, "held", a="1")
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    made = await cluster.create(CONFIG_MAPS, namespace, body)
+    uid = made["metadata"]["uid"]
+    await cluster.delete(CONFIG_MAPS, namespace, "held", uid)
+    held = await cluster.get(CONFIG_MAPS, namespace, "held")
+    assert "deletionTimestamp" in held["metadata"]
+    await cluster.delete(CONFIG_MAPS, namespace, "held", uid)
+    assert at(await cluster.get(CONFIG_MAPS, namespace, "held")) == at(held)
+    freed = {"metadata": {"finalizers": None}}
+    await cluster.patch(CONFIG_MAPS, namespace, "held", freed)
+    assert await cluster.get(CONFIG_MAPS, namespace, "held") is None
+
+
+async def a_patch_that_changes_nothing_gives_no_new_version(
+    cluster: Cluster, namespace: str
+) -> None:
+    """So that doing a thing twice wakes nobody."""
+    made = await cluster.create(CONFIG_MAPS, namespace, config_map(namespace, "still", a="1"))
+    again = await cluster.patch(CONFIG_MAPS, namespace, "still", {"data": {"a": "1"}})
+    assert at(again) == at(made)
+
+
+async def further_pages_are_of_the_moment_of_the_first(cluster: Cluster, namespace: str) -> None:
+    """What is made meanwhile is in no page, and the watch tells of it."""
+    query = {"limit": "1", "labelSelector": "paged=yes"}
+    for name in ("page-a", "page-b"):
+        body = config_map(namespace, name)
+        body["metadata"]["labels"]["paged"] = "yes"
+        await cluster.create(CONFIG_MAPS, namespace, body)
+    first = await one_page(cluster, namespace, query)
+    late = config_map(namespace, "page-c")
+    late["metadata"]["labels"]["paged"] = "yes"
+    made = await cluster.create(CONFIG_MAPS, namespace, late)
+    further = {**query, "limit": "9", "continue": first["metadata"]["continue"]}
+    second = await one_page(cluster, namespace, further)
+    assert [body["metadata"]["name"] for body in second["items"]] == ["page-b"]
+    since = second["metadata"]["resourceVersion"]
+    assert since == first["metadata"]["resourceVersion"]
+    assert int(since) < at(made)
+
+
 STATEMENTS: list[Statement] = [
     what_is_absent_reads_as_none,
     a_second_create_is_told_that_it_exists,
@@ -219,4 +286,8 @@ STATEMENTS: list[Statement] = [
     a_lease_may_have_no_holder,
     a_log_that_is_not_there_is_empty,
     pods_of_a_quiet_namespace_are_an_empty_list,
+    an_apply_takes_back_its_own_fields_and_no_others,
+    a_finalizer_holds_what_is_deleted,
+    a_patch_that_changes_nothing_gives_no_new_version,
+    further_pages_are_of_the_moment_of_the_first,
 ]

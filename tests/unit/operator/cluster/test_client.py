@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
-from support.operator.api_server import (
-    break_off,
-    config_map,
-    hang_up,
-    refuse,
-    say,
-)
+from support.operator.bodies import config_map
 from support.operator.client_scenario import NAMESPACE, error_of, run
+from support.operator.kubernetes import break_off, hang_up, refuse, say
 from support.operator.statements import STATEMENTS
 from unet_operator.cluster.kinds import CONFIG_MAPS, POD_GROUPS, TRAININGS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.operator.api_server import hang_up, refuse
 from support.operator.client_scenario import never
+from support.operator.kubernetes import hang_up, refuse
 from support.operator.replicas import NAMESPACE, lease, run
 from unet_operator.cluster.leader import DURATION
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from support.operator.api_server import (
-    config_map,
-    refuse,
-    say,
-)
+from support.operator.bodies import config_map
 from support.operator.client_scenario import NAMESPACE, error_of, run
+from support.operator.kubernetes import refuse, say
 from unet_operator.cluster.kinds import CONFIG_MAPS, EVENTS
 
 
@@ -20,7 +17,8 @@ def test_a_list_is_read_page_by_page_and_watched_from_its_last():
         assert [body["metadata"]["name"] for body in found] == [f"c{n:02d}" for n in range(10)]
         assert since == str(server.version)
         asked = server.made("GET", "configmaps")
-        assert [request.query.get("continue") for request in asked] == [None, "4", "8"]
+        pages = [None, f"{since}:4", f"{since}:8"]
+        assert [request.query.get("continue") for request in asked] == pages
         assert {request.query["limit"] for request in asked} == {"500"}
 
     run(scenario)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from support.operator.api_server import (
-    CONFIG_MAP,
-    refuse,
-    serving,
-)
 from support.operator.client_scenario import NAMESPACE
+from support.operator.kubernetes import refuse, serving
 from unet_operator.cluster import rate_limit
 from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS
 from unet_operator.cluster.rate_limit import TokenBucket
 
 
@@ -29,9 +26,9 @@ def test_a_429_holds_every_request_for_as_long_as_the_server_asks():
         async with serving(Watched(1e6, 10**6)) as (server, cluster):
             server.fault(refuse(429, "TooManyRequests", "slow down", headers))
             with pytest.raises(ApiError) as found:
-                await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+                await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
             assert found.value.status == 429
-            assert await cluster.get(CONFIG_MAP, NAMESPACE, "x") is None
+            assert await cluster.get(CONFIG_MAPS, NAMESPACE, "x") is None
 
     asyncio.run(main({"Retry-After": "7"}))
     asyncio.run(main({}))

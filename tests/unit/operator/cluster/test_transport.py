@@ -6,18 +6,11 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from support.operator.api_server import (
-    CONFIG_MAP,
-    break_off,
-    client,
-    config_map,
-    hang_up,
-    refuse,
-    say,
-    serving,
-)
+from support.operator.bodies import config_map
 from support.operator.client_scenario import NAMESPACE, error_of, never, read
+from support.operator.kubernetes import break_off, client, hang_up, refuse, say, serving
 from unet_operator.cluster.errors import ApiError
+from unet_operator.cluster.kinds import CONFIG_MAPS
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 410, 422, 429, 500, 502, 503, 504])
@@ -65,7 +58,7 @@ def test_nobody_listening_is_an_error_without_a_code():
     async def main():
         cluster = client("http://127.0.0.1:1")
         try:
-            await cluster.get(CONFIG_MAP, NAMESPACE, "x")
+            await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
         finally:
             await cluster.close()
 
@@ -133,10 +126,10 @@ def test_every_request_is_counted_with_its_outcome():
         async with serving() as (server, _):
             cluster = client(server.url, count=lambda *what: counted.append(what))
             server.fault(hang_up, method="DELETE", times=2)
-            await cluster.get(CONFIG_MAP, NAMESPACE, "x")
-            await cluster.create(CONFIG_MAP, NAMESPACE, config_map("x"))
+            await cluster.get(CONFIG_MAPS, NAMESPACE, "x")
+            await cluster.create(CONFIG_MAPS, NAMESPACE, config_map("x"))
             with pytest.raises(ApiError):
-                await cluster.delete(CONFIG_MAP, NAMESPACE, "x", "u")
+                await cluster.delete(CONFIG_MAPS, NAMESPACE, "x", "u")
             await cluster.logs(NAMESPACE, "p", "c", 1)
             await cluster.close()
 

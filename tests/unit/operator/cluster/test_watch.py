@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 import pytest
-from support.operator.api_server import break_off, hang_up, refuse, say, serving
 from support.operator.bodies import job_body, pod_body
+from support.operator.kubernetes import break_off, hang_up, refuse, say, serving
 from support.operator.making import NAME, NAMESPACE, UID
 from unet_operator.cluster import watch as module
 from unet_operator.cluster.kinds import JOBS, PODS

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.api_server import (
-    break_off,
-    config_map,
-    refuse,
-    say,
-)
+from support.operator.bodies import config_map
 from support.operator.client_scenario import NAMESPACE, error_of, run
+from support.operator.kubernetes import break_off, refuse, say
 from unet_operator.cluster.kinds import CONFIG_MAPS
 
 

@@ -14,7 +14,7 @@ from support.operator.making import (
     starting,
     training,
 )
-from support.operator.phases import go_on, reach
+from support.operator.phases import go_on, passes, reach
 from unet_operator.lifecycle.actions import CreateOutputClaim
 from unet_operator.observe.objects import Claim
 
@@ -83,29 +83,27 @@ def test_a_claim_template_is_not_made_twice():
     assert decided(training(output=output), seen(claims=there)).actions == ()
 
 
-@pytest.mark.parametrize("phase", ["Training", "Evaluating"])
-def test_a_claim_that_goes_in_mid_work_is_the_pods_affair(phase):
-    """They hold it: Kubernetes keeps a claim in use until its pods have ended."""
-    world = reach(phase)
-    world.claims = {"msd": Claim("msd", exists=False)}
-    world.settle()
-    assert world.training.status.phase == phase
-
-
-def test_a_claim_that_went_between_attempts_is_told_and_waited_for():
-    world = reach("Restarting")
-    world.claims = {**claims(), "msd": Claim("msd", exists=False)}
-    for _ in range(6):
-        world.wait(60)
-        world.settle()
-    status = world.training.status
-    assert (status.attempt, status.reason("Accepted")) == (1, "ClaimNotFound")
-    assert "msd" in status.message
-    world.claims = claims()
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
-
-
 def test_without_any_image_nothing_else_is_looked_at():
     decision = decided(training(), seen(claims={}), has_image=False)
     assert decision.status.reason("Accepted") == "NoImage"
+
+
+@pytest.mark.parametrize("phase", ["Training", "Evaluating"])
+def test_a_claim_that_goes_in_mid_work_is_the_pods_affair(phase):
+    """They hold it: Kubernetes keeps a claim in use until its pods have ended."""
+    life = reach(phase)
+    life.remove_claim("msd")
+    life.settle()
+    assert life.status["phase"] == phase
+
+
+def test_a_claim_that_went_between_attempts_is_told_and_waited_for():
+    life = reach("Restarting")
+    life.remove_claim("msd")
+    passes(life, 6, 60)
+    assert life.status["attempt"] == 1
+    assert life.condition("Accepted")["reason"] == "ClaimNotFound"
+    assert "msd" in life.status["message"]
+    life.restore_claims()
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"

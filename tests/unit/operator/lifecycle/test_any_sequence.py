@@ -1,31 +1,30 @@
 """Whatever happens, in whatever order: it ends, or waits for something one can name.
 
-A hypothesis state machine plays users, nodes, schedulers and crashes against the decisions.
+A hypothesis state machine plays users, nodes, schedulers, crashes and other actors against the
+operator in a simulated cluster.  What holds at every look is in `support.operator.promises`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.operator.making import claims, spec, training
+from hypothesis.stateful import initialize, precondition, rule
+from support.operator.invariants import EVERY_ROLE, Invariants
+from support.operator.kubernetes.others import HUGE
+from support.operator.making import NAMESPACE
+from support.operator.quick_life import QuickLife
+from support.operator.subject import terminal
 from support.operator.upgrade import assert_upgrade_changes_nothing
-from support.operator.world import World
-from unet_operator.lifecycle.phase import phase, terminal
-from unet_operator.observe.objects import Claim
 
 CODES = st.sampled_from([0, 1, 2, 10, 11, 12, 13, 14, 134, 137, 143, 255])
 DISRUPTIONS = st.sampled_from(
     ["", "PreemptionByScheduler", "EvictionByEvictionAPI", "DeletionByTaintManager"]
 )
+SCORE = {"meanDice": 0.8, "cases": 3}
 
 
-class AnySequence(RuleBasedStateMachine):
+class AnySequence(Invariants):
     """Plays a training's life."""
-
-    world: World
 
     @initialize(
         replicas=st.integers(1, 3),
@@ -34,251 +33,238 @@ class AnySequence(RuleBasedStateMachine):
         staged=st.booleans(),
         clean=st.sampled_from(["None", "Running", "All"]),
         deadline=st.sampled_from([None, 600]),
+        linger=st.sampled_from([0, 20, 120]),
+        seen_ended=st.booleans(),
         lucky=st.integers(0, 6),
     )
-    def apply(self, replicas, limit, evaluate, staged, clean, deadline, lucky):
+    def apply(self, replicas, limit, evaluate, staged, clean, deadline, linger, seen_ended, lucky):
         """A user applies a training, and for some moments all goes well."""
         source = {"https": {"url": "https://example.org/t.tar", "sha256": "a" * 64}}
-        changes = {
-            "workers": {"replicas": replicas, "minReplicas": 1},
-            "runPolicy": {
-                "backoffLimit": limit,
-                "cleanPodPolicy": clean,
-                "activeDeadlineSeconds": deadline,
-            },
-            "evaluation": {"enabled": evaluate},
-            "dataset": {"source": source if staged else None},
+        self.policy = {
+            "backoffLimit": limit,
+            "cleanPodPolicy": clean,
+            "activeDeadlineSeconds": deadline,
         }
-        self.changes = changes
-        self.world = World(training(**changes))
-        self.world.settle()
-        for _ in range(lucky):
-            self.world.carry_on()
-            self.world.settle()
-
-    def pods(self, role):
-        """Pods that have not ended."""
-        return self.world.live(role)
-
-    def suspended(self):
-        """Names of the attempts' Jobs that are suspended and have not failed."""
-        return sorted(
-            found.name
-            for found in self.world.jobs.values()
-            if found.role in ("worker", "launcher") and found.suspended and not found.failed
+        self.evaluation = {"enabled": evaluate}
+        self.life = QuickLife(
+            workers={"replicas": replicas, "minReplicas": 1},
+            runPolicy=self.policy,
+            evaluation=self.evaluation,
+            dataset={"source": source if staged else None},
         )
+        self.life.hand.linger, self.life.hand.seen_ended = linger, seen_ended
+        self.life.settle()
+        for _ in range(lucky):
+            self.life.carry_on()
 
-    def change(self, **sections):
-        """A user edits the spec."""
-        self.changes = {**self.changes, **sections}
-        self.world.training = replace(self.world.training, spec=spec(**self.changes))
-        self.world.settle()
+    def names(self, *roles):
+        """Names of pods of those roles that have not ended and whose node answers."""
+        return [pod["metadata"]["name"] for pod in self.life.live(*roles)]
+
+    def drawn(self, data, *roles):
+        """One of them."""
+        return data.draw(st.sampled_from(self.names(*roles)))
 
     @rule()
     def look(self):
         """The operator looks once more, and has nothing new to say or to write."""
-        self.world.settle()
-        before = self.world.training.status
-        decision = self.world.reconcile()
-        assert decision.events == ()
-        assert decision.status == before
+        self.life.settle()
+        before, told = self.life.status, self.life.events()
+        self.life.look()
+        assert self.life.events() == told
+        assert self.life.status == before
 
     @rule()
     def all_goes_well_for_a_moment(self):
         """Whatever can get on does."""
-        self.world.carry_on()
-        self.world.settle()
+        self.life.carry_on()
 
     @rule()
     def crash(self):
         """The operator dies between doing and writing."""
-        self.world.reconcile(write=False)
-
-    @rule()
-    def the_operator_is_upgraded(self):
-        """What release 0.1.0 would have written leads to the same decision."""
-        assert_upgrade_changes_nothing(self.world.training, self.world.observed(), self.world.now)
+        self.life.crash()
 
     @rule(seconds=st.sampled_from([1, 15, 60, 200]))
     def time_passes(self, seconds):
         """Time passes."""
-        self.world.wait(seconds)
-        self.world.settle()
+        self.life.wait(seconds)
 
-    @precondition(lambda self: self.pods("worker"))
+    @precondition(lambda self: self.names("worker"))
     @rule(data=st.data())
     def a_worker_starts(self, data):
         """A node takes a worker."""
-        self.world.place(data.draw(st.sampled_from(self.pods("worker"))))
-        self.world.settle()
+        self.life.hand.run(NAMESPACE, self.drawn(data, "worker"))
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("worker"))
+    @precondition(lambda self: self.names("worker"))
     @rule(data=st.data())
     def a_worker_finds_no_room(self, data):
         """No node takes a worker."""
-        self.world.no_room(data.draw(st.sampled_from(self.pods("worker"))))
-        self.world.settle()
+        self.life.hand.no_room(NAMESPACE, self.drawn(data, "worker"))
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("worker"))
+    @precondition(lambda self: self.names(*EVERY_ROLE))
+    @rule(data=st.data(), disruption=DISRUPTIONS)
+    def a_pod_is_lost(self, data, disruption):
+        """A pod is deleted, evicted, preempted, or its node is tainted."""
+        self.life.hand.evict(NAMESPACE, self.drawn(data, *EVERY_ROLE), disruption)
+        self.life.settle()
+
+    @precondition(lambda self: self.names("worker"))
     @rule(data=st.data(), disruption=DISRUPTIONS)
     def a_worker_is_lost(self, data, disruption):
-        """A worker is deleted, evicted, preempted, or its node is gone."""
-        self.world.lose(data.draw(st.sampled_from(self.pods("worker"))), disruption)
-        self.world.settle()
+        """The same, of the pods that matter most."""
+        self.life.hand.evict(NAMESPACE, self.drawn(data, "worker"), disruption)
+        self.life.settle()
 
-    @precondition(lambda self: self.world.live("worker", "launcher"))
+    @precondition(lambda self: self.names("worker", "launcher"))
     @rule(data=st.data())
     def a_node_stops_answering(self, data):
         """A pod of the attempt never ends: its node is gone, and comes back no more."""
-        self.world.silence(data.draw(st.sampled_from(self.world.live("worker", "launcher"))))
-        self.world.settle()
+        self.life.hand.silence(NAMESPACE, self.drawn(data, "worker", "launcher"))
+        self.life.settle()
+
+    @precondition(lambda self: self.names("worker", "launcher"))
+    @rule(data=st.data())
+    def a_node_is_removed(self, data):
+        """A pod of the attempt goes with its node, without a word."""
+        self.life.hand.remove_node(NAMESPACE, self.drawn(data, "worker", "launcher"))
+        self.life.settle()
 
     @rule(refusing=st.booleans())
     def the_quota_is_spent_or_raised(self, refusing):
         """The API server refuses new objects, or takes them again."""
-        self.world.refusing = refusing
-        self.world.settle()
+        self.life.refuse_what_is_new(refusing)
+        self.life.settle()
 
-    @precondition(lambda self: self.world.training.spec.evaluation.round < 4)
+    @precondition(lambda self: self.life.training["spec"].get("evaluation", {}).get("round", 1) < 4)
     @rule()
     def another_evaluation_is_asked_for(self):
         """A user raises evaluation.round."""
-        round_ = self.world.training.spec.evaluation.round + 1
-        self.change(evaluation={**self.changes["evaluation"], "round": round_})
+        self.evaluation = {**self.evaluation, "round": self.evaluation.get("round", 1) + 1}
+        self.life.change(evaluation=self.evaluation)
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("worker"))
+    @precondition(lambda self: self.names("worker"))
     @rule(data=st.data(), code=CODES)
     def a_worker_ends(self, data, code):
         """A worker's sshd ends, which it never should."""
-        self.world.end(data.draw(st.sampled_from(self.pods("worker"))), code or 143, "worker")
-        self.world.settle()
+        self.life.hand.end(NAMESPACE, self.drawn(data, "worker"), code)
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("launcher"))
+    @precondition(lambda self: self.names("launcher"))
     @rule()
     def all_workers_answer(self):
         """Rendezvous is over."""
-        self.world.meet(self.pods("launcher")[0])
-        self.world.settle()
+        self.life.hand.run(NAMESPACE, self.names("launcher")[0])
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("launcher"))
+    @precondition(lambda self: self.names("launcher"))
     @rule(code=CODES)
     def the_launcher_ends(self, code):
         """mpiexec or rendezvous ends."""
-        found = self.pods("launcher")[0]
-        met = "rendezvous" in found.exits
-        self.world.end(found, code if met else code or 13, "launch" if met else "rendezvous")
-        self.world.settle()
+        (launcher, *_) = self.life.live("launcher")
+        name = launcher["metadata"]["name"]
+        if launcher["status"].get("phase") == "Running":
+            self.life.hand.end(NAMESPACE, name, code, {"code": code})
+        else:
+            self.life.hand.fail_early(NAMESPACE, name, code or 13)
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("evaluate") or self.pods("report"))
-    @rule(code=CODES)
-    def an_evaluation_pod_ends(self, code):
-        """A shard or the report ends."""
-        found = (self.pods("evaluate") or self.pods("report"))[0]
-        self.world.end(found, code, found.role, meanDice=0.8, cases=3)
-        self.world.settle()
+    @precondition(lambda self: self.names("evaluate", "report", "stage"))
+    @rule(data=st.data(), code=CODES)
+    def a_shard_the_report_or_staging_ends(self, data, code):
+        """A pod that is not the attempt's ends."""
+        name = self.drawn(data, "evaluate", "report", "stage")
+        self.life.hand.end(NAMESPACE, name, code, {**SCORE, "code": code})
+        self.life.settle()
 
-    @precondition(lambda self: self.pods("stage"))
-    @rule(code=CODES)
-    def staging_ends(self, code):
-        """The staging pod ends."""
-        self.world.end(self.pods("stage")[0], code, "stage")
-        self.world.settle()
-
-    @precondition(lambda self: self.world.jobs)
+    @precondition(lambda self: self.life.jobs())
     @rule(data=st.data())
     def somebody_deletes_a_job(self, data):
         """A user deletes one of our Jobs."""
-        self.world.remove_job(data.draw(st.sampled_from(sorted(self.world.jobs))))
-        self.world.settle()
+        self.life.cluster.others.delete(
+            NAMESPACE, data.draw(st.sampled_from(sorted(self.life.jobs())))
+        )
+        self.life.cluster.settle()
+        self.life.settle()
+
+    @precondition(lambda self: self.life.jobs())
+    @rule(data=st.data())
+    def somebody_edits_a_job(self, data):
+        """Another controller leaves labels and annotations on a Job."""
+        marks = {"labels": {"example.com/seen": "yes"}, "annotations": {"example.com/at": "noon"}}
+        name = data.draw(st.sampled_from(sorted(self.life.jobs())))
+        self.life.cluster.others.edit(NAMESPACE, name, {"metadata": marks})
+        self.life.settle()
+
+    @rule()
+    def somebody_adds_what_the_operator_does_not_know(self):
+        """Another version leaves a field in the status."""
+        self.life.cluster.others.spoil_status(NAMESPACE, "brain", novelty={"count": HUGE})
+        self.life.settle()
+
+    @rule()
+    def the_operator_is_upgraded(self):
+        """What release 0.1.0 would have written leads to the same decision."""
+        assert_upgrade_changes_nothing(*self.life.as_observed(), self.life.now)
+
+    @rule(doubled=st.booleans())
+    def news_comes_twice(self, doubled):
+        """Watches tell of everything twice from now on, or once again."""
+        self.life.repeat = (lambda change: 2) if doubled else (lambda change: 1)
+
+    @rule(lag=st.integers(1, 3))
+    def the_cache_lags(self, lag):
+        """The operator looks at what was, and only later hears of what is."""
+        self.life.behind = lag
+        self.life.look()
+        self.life.behind = 0
+        self.life.cluster.settle()
+        self.life.settle()
 
     @rule(suspend=st.booleans())
     def suspend_or_resume(self, suspend):
         """A user sets runPolicy.suspend."""
-        self.change(runPolicy={**self.changes["runPolicy"], "suspend": suspend})
-
-    @precondition(lambda self: self.suspended())
-    @rule(data=st.data())
-    def suspending_fails_the_job(self, data):
-        """An attempt's Job fails with the pods that suspending has ended."""
-        self.world.fail_with_its_pods(data.draw(st.sampled_from(self.suspended())))
-        self.world.settle()
+        self.life.change(runPolicy={**self.policy, "suspend": suspend})
+        self.life.settle()
 
     @rule(there=st.booleans())
     def the_claim_comes_or_goes(self, there):
         """Somebody deletes or creates the data's claim."""
-        self.world.claims = claims() if there else {"msd": Claim("msd", exists=False)}
-        self.world.settle()
-
-    @invariant()
-    def the_phase_follows_from_the_conditions(self):
-        """No phase is ever set by hand."""
-        status = self.world.training.status
-        assert status.phase in (None, phase(status))
-
-    @invariant()
-    def it_has_ended_or_waits_for_something_with_a_name(self):
-        """Never silent: a message, and a time to look again or an end."""
-        status = self.world.training.status
-        if status.phase is None or terminal(status):
-            return
-        assert status.message, f"silent in {status.phase}"
-        waits_for_the_user = status.phase == "Suspended"
-        assert waits_for_the_user or self.world.last.wake is not None
-
-    @invariant()
-    def at_most_one_attempt_trains(self):
-        """Launchers of two attempts never run together."""
-        assert len({p.attempt for p in self.pods("launcher")}) <= 1
-
-    @invariant()
-    def what_is_suspended_runs_nothing(self):
-        """Suspended is said when the last pod has ended, not when the first was told to."""
-        if self.world.training.status.phase == "Suspended":
-            assert not self.world.live("worker", "launcher", "evaluate", "report", "stage")
-
-    @invariant()
-    def a_refusal_is_told(self):
-        """What the API server refuses is in a condition, not only in a log."""
-        status = self.world.training.status
-        asked = self.world.last is not None and not self.world.last.actions
-        if self.world.refusing and asked and status.message == "no room":
-            assert "QuotaExceeded" in {c.reason for c in status.conditions}
-
-    @invariant()
-    def failures_stay_within_the_limit(self):
-        """The count never exceeds the limit by more than the failure that ended it."""
-        status = self.world.training.status
-        limit = self.changes["runPolicy"]["backoffLimit"]
-        assert status.failures <= limit + 1
-        assert status.failures <= limit or terminal(status)
+        if there:
+            self.life.restore_claims()
+        else:
+            self.life.remove_claim("msd")
+        self.life.settle()
 
     def teardown(self):
         """From wherever it got to, with nothing else going wrong, it ends."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "life"):
             return
-        self.world.claims, self.world.refusing = claims(), False
-        policy = {**self.changes["runPolicy"], "suspend": False, "activeDeadlineSeconds": None}
-        self.world.training = replace(
-            self.world.training, spec=spec(**{**self.changes, "runPolicy": policy})
-        )
+        life = self.life
+        life.restore_claims()
+        life.refuse_what_is_new(False)
+        policy = {**self.policy, "suspend": False, "activeDeadlineSeconds": None}
+        life.change(runPolicy=policy)
         for _ in range(120):
-            if terminal(self.world.training.status):
+            if terminal(self.status()):
                 break
-            self.world.carry_on()
-        status = self.world.training.status
+            life.carry_on()
+        status = self.status()
         assert terminal(status), f"never ends: {status.phase}: {status.message}"
         assert status.completion_time is not None
         for _ in range(12):
-            self.world.wait(60)
-            self.world.settle()
+            life.wait(60)
         kept = policy["cleanPodPolicy"] == "None" and status.holds("Complete")
-        assert kept or not self.world.live("worker", "launcher", "stage", "evaluate", "report")
-        before = list(self.world.created)
-        self.world.jobs, self.world.pods = {}, {}
+        assert kept or not life.live(*EVERY_ROLE)
+        before = life.created()
+        for name in life.jobs():
+            life.cluster.others.delete(NAMESPACE, name)
+        life.cluster.settle()
         for _ in range(3):
-            self.world.wait(1000)
-            self.world.settle()
-        assert self.world.created == before, "made something after the end"
+            life.wait(1000)
+        assert life.created() == before, "made something after the end"
 
 
 AnySequence.TestCase.settings = settings(

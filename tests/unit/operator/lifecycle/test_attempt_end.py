@@ -21,7 +21,7 @@ from support.operator.making import (
     two_workers,
 )
 from support.operator.moments import LAUNCHER_FAILED, SETTLED
-from support.operator.phases import go_on, reach
+from support.operator.phases import go_on, passes, reach, silence
 from unet_operator.api.status import Plan, TrainingProgress
 from unet_operator.lifecycle.attempt_end import LET_CHECKPOINT, LET_NOTICE, SETTLE
 
@@ -243,29 +243,25 @@ def test_rendezvous_that_meets_nobody_is_named():
     assert "name does not resolve" in decision.status.message
 
 
-def test_a_silent_launcher_is_told_with_its_cause():
-    world = reach("Training")
-    world.silence(world.live("launcher")[0])
-    world.settle()
-    status = world.training.status
-    assert status.phase == "Restarting"
-    assert status.reason("WorkersReady") == "LauncherEvicted"
-    assert "the launcher was on a node that stopped answering" in status.message
-    assert "AttemptFailed" in world.told
-
-
 @pytest.mark.parametrize("role", ["launcher", "worker"])
 def test_a_node_that_stops_answering_ends_the_attempt_but_not_the_training(role):
-    world = reach("Training")
-    world.silence(world.live(role)[0])
-    world.settle()
-    for _ in range(8):
-        world.wait(30)
-        world.settle()
-    assert world.training.status.attempt == 2
-    assert world.training.status.failures == 0
-    assert "stopped answering" in " ".join(c.message for c in world.training.status.conditions) or (
-        world.training.status.phase in ("Starting", "Training")
-    )
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
+    life = reach("Training")
+    silence(life, role)
+    life.settle()
+    passes(life, 8, 30)
+    assert life.status["attempt"] == 2
+    assert life.status.get("failures", 0) == 0
+    told = " ".join(c["message"] for c in life.status["conditions"])
+    assert "stopped answering" in told or life.status["phase"] in ("Starting", "Training")
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"
+
+
+def test_a_silent_launcher_is_told_with_its_cause():
+    life = reach("Training")
+    silence(life, "launcher")
+    life.settle()
+    assert life.status["phase"] == "Restarting"
+    assert life.condition("WorkersReady")["reason"] == "LauncherEvicted"
+    assert "the launcher was on a node that stopped answering" in life.status["message"]
+    assert "AttemptFailed" in life.events()

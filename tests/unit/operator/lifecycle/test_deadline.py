@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from support.operator.making import (
     advanced,
@@ -13,9 +15,8 @@ from support.operator.making import (
     seen,
     two_workers,
 )
-from support.operator.phases import edit, go_on, reach
+from support.operator.phases import EVERY_ROLE, go_on, moment, over, passes, policy, reach
 from unet_operator.lifecycle.actions import SuspendJob
-from unet_operator.lifecycle.phase import terminal
 
 
 def test_the_deadline_fails_the_training_and_stops_it():
@@ -32,44 +33,35 @@ def test_the_deadline_fails_the_training_and_stops_it():
 
 @pytest.mark.parametrize("phase", ["Staging", "Starting", "Training", "Restarting", "Evaluating"])
 def test_the_deadline_ends_it_and_stops_every_pod(phase):
-    world = reach(phase, runPolicy={"activeDeadlineSeconds": 7200})
-    world.now = world.training.status.start_time
-    world.now += after(7199) - after(0)
-    world.settle()
-    last = world.training.status.phase
-    assert not terminal(world.training.status)
-    world.wait(1)
-    world.settle()
-    status = world.training.status
-    assert (status.phase, status.reason("Failed")) == ("Failed", "DeadlineExceeded")
-    assert "runPolicy.activeDeadlineSeconds (7200 s)" in status.message
-    assert status.message.startswith(f"still {last} after ")
-    assert status.workers is None
-    for _ in range(4):
-        world.wait(60)
-        world.settle()
-    assert not world.live("worker", "launcher", "stage", "evaluate", "report")
+    life = reach(phase, runPolicy={"activeDeadlineSeconds": 7200})
+    life.cluster.clock.now = moment(life, "startTime") + timedelta(seconds=7199)
+    life.settle()
+    last = life.status["phase"]
+    assert not over(life)
+    life.wait(1)
+    assert life.status["phase"] == "Failed"
+    assert life.condition("Failed")["reason"] == "DeadlineExceeded"
+    assert "runPolicy.activeDeadlineSeconds (7200 s)" in life.status["message"]
+    assert life.status["message"].startswith(f"still {last} after ")
+    assert "workers" not in life.status
+    passes(life, 4, 60)
+    assert not life.live(*EVERY_ROLE)
 
 
 def test_before_it_is_accepted_no_deadline_runs():
-    world = reach("Pending", runPolicy={"activeDeadlineSeconds": 1})
-    world.wait(3600)
-    world.settle()
-    assert world.training.status.phase == "Pending"
+    life = reach("Pending", runPolicy={"activeDeadlineSeconds": 1})
+    life.wait(3600)
+    assert life.status["phase"] == "Pending"
 
 
 def test_while_suspended_no_deadline_runs_and_resuming_starts_it_anew():
-    policy = {"activeDeadlineSeconds": 500}
-    world = reach("Training", runPolicy=policy)
-    edit(world, runPolicy={**policy, "suspend": True})
-    for _ in range(4):
-        world.settle()
-        world.wait(15)
-    world.wait(5000)
-    world.settle()
-    assert world.training.status.phase == "Suspended"
-    edit(world, runPolicy=policy)
-    world.settle()
-    assert world.training.status.start_time == world.now
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
+    life = reach("Training", runPolicy={"activeDeadlineSeconds": 500})
+    policy(life, activeDeadlineSeconds=500, suspend=True)
+    passes(life, 4, 15)
+    life.wait(5000)
+    assert life.status["phase"] == "Suspended"
+    policy(life, activeDeadlineSeconds=500)
+    life.settle()
+    assert moment(life, "startTime") == life.now
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from support.operator.making import (
-    NAME,
     advanced,
     after,
     decided,
@@ -16,7 +15,7 @@ from support.operator.making import (
     training,
 )
 from support.operator.moments import REST, report_done, succeeded
-from support.operator.phases import edit, go_on, reach
+from support.operator.phases import go_on, reach
 from unet_operator.lifecycle.actions import CreateEvaluate
 
 
@@ -61,17 +60,14 @@ def test_a_failed_training_is_not_revived_by_a_round():
 
 
 def test_an_older_round_that_was_stopped_is_not_taken_up_again():
-    policy = {"activeDeadlineSeconds": 7200}
-    world = reach("Evaluating", runPolicy=policy)
-    world.wait(8000)
-    world.settle()
-    assert world.training.status.phase == "Failed"
-    world.wait(60)
-    world.settle()
-    edit(world, evaluation={"round": 2})
-    world.settle()
-    assert world.jobs[f"{NAME}-evaluate-1"].suspended
-    assert not world.jobs[f"{NAME}-evaluate-2"].suspended
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
-    assert world.training.status.evaluation.round == 2
+    life = reach("Evaluating", runPolicy={"activeDeadlineSeconds": 7200})
+    life.wait(8000)
+    assert life.status["phase"] == "Failed"
+    life.wait(60)
+    life.change(evaluation={"round": 2})
+    life.settle()
+    assert life.job("evaluate", 1)["spec"]["suspend"]
+    assert not life.job("evaluate", 2)["spec"]["suspend"]
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"
+    assert life.status["evaluation"]["round"] == 2

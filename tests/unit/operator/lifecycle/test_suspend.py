@@ -8,7 +8,6 @@ import pytest
 from support.operator.making import (
     advanced,
     after,
-    claims,
     decided,
     job,
     launcher_done,
@@ -20,7 +19,7 @@ from support.operator.making import (
     two_workers,
 )
 from support.operator.moments import REST
-from support.operator.phases import ENDED, LIVE, edit, go_on, reach
+from support.operator.phases import ENDED, EVERY_ROLE, LIVE, go_on, passes, policy, reach
 from unet_operator.lifecycle.actions import CreateEvaluate, SuspendJob
 
 SUSPEND = {"runPolicy": {"suspend": True}}
@@ -108,50 +107,48 @@ def test_an_evaluation_is_paused_and_goes_on():
 
 @pytest.mark.parametrize("phase", LIVE)
 def test_suspending_stops_every_pod_and_then_says_so(phase):
-    world = reach(phase)
-    edit(world, runPolicy={"suspend": True})
-    for _ in range(10):
-        world.settle()
-        world.wait(15)
-    assert world.training.status.phase == "Suspended"
-    assert world.training.status.workers is None
-    assert not world.live("worker", "launcher", "stage", "evaluate", "report")
-    assert "runPolicy.suspend" in world.training.status.message
+    life = reach(phase)
+    policy(life, suspend=True)
+    passes(life, 10, 15)
+    assert life.status["phase"] == "Suspended"
+    assert "workers" not in life.status
+    assert not life.live(*EVERY_ROLE)
+    assert "runPolicy.suspend" in life.status["message"]
 
 
+@pytest.mark.parametrize("linger", [0, 100])
+@pytest.mark.parametrize("seen_ended", [True, False], ids=["fails its Job", "just goes"])
 @pytest.mark.parametrize("phase", LIVE)
-def test_resuming_goes_on_to_the_end_and_counts_no_failure(phase):
-    world = reach(phase)
-    failures = world.training.status.failures
-    edit(world, runPolicy={"suspend": True})
-    for _ in range(10):
-        world.settle()
-        world.wait(15)
-    created = list(world.created)
-    world.wait(100_000)
-    world.settle()
-    assert world.created == created, "made something while suspended"
-    world.claims = claims()
-    edit(world)
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
-    assert world.training.status.failures == failures
+def test_resuming_goes_on_to_the_end_and_counts_no_failure(phase, seen_ended, linger):
+    life = reach(phase)
+    life.hand.linger, life.hand.seen_ended = linger, seen_ended
+    failures = life.status.get("failures", 0)
+    policy(life, suspend=True)
+    passes(life, 10, 15)
+    created = life.created()
+    life.wait(100_000)
+    assert life.created() == created, "made something while suspended"
+    life.restore_claims()
+    policy(life)
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"
+    assert life.status.get("failures", 0) == failures
 
 
 @pytest.mark.parametrize("phase", LIVE)
 def test_suspended_and_resumed_at_once_it_still_ends_well(phase):
-    world = reach(phase)
-    edit(world, runPolicy={"suspend": True})
-    world.reconcile()
-    edit(world)
-    world.claims = claims()
-    go_on(world)
-    assert world.training.status.phase == "Succeeded"
+    life = reach(phase)
+    policy(life, suspend=True)
+    life.look()
+    policy(life)
+    life.restore_claims()
+    go_on(life)
+    assert life.status["phase"] == "Succeeded"
 
 
 @pytest.mark.parametrize("phase", ENDED)
 def test_what_has_ended_is_not_suspended(phase):
-    world = reach(phase)
-    edit(world, runPolicy={"suspend": True})
-    world.settle()
-    assert world.training.status.phase == phase
+    life = reach(phase)
+    policy(life, suspend=True)
+    life.settle()
+    assert life.status["phase"] == phase

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from support.operator.making import after, decided, job, pod, running, seen, two_workers
+from support.operator.making import (
+    NAME,
+    NAMESPACE,
+    after,
+    decided,
+    job,
+    pod,
+    running,
+    seen,
+    two_workers,
+)
 from support.operator.moments import succeeded
-from support.operator.phases import ENDED, LIVE, edit, reach
-from unet_operator.lifecycle.phase import terminal
-
-
-@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
-def test_a_phase_can_be_reached(phase):
-    status = reach(phase).training.status
-    assert status.phase == phase
-    assert status.message
-
-
-@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
-def test_a_second_look_says_and_does_nothing_new(phase):
-    world = reach(phase)
-    before = world.training.status
-    told = list(world.told)
-    world.wait(1)
-    world.settle()
-    assert world.training.status == before
-    assert world.told == told
-
-
-@pytest.mark.parametrize("phase", LIVE)
-def test_a_live_training_is_looked_at_again_by_itself(phase):
-    assert 0 < reach(phase).reconcile().wake <= 130
-
-
-@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
-def test_a_training_that_is_being_deleted_is_left_to_the_garbage_collector(phase):
-    world = reach(phase)
-    going = world.training.meta.model_copy(update={"deletion_timestamp": "2026-03-01T12:00:00Z"})
-    decision = decided(replace(world.training, meta=going), world.observed(), after(9e6))
-    assert (decision.actions, decision.events, decision.wake) == ((), (), None)
-    assert decision.status == world.training.status
+from support.operator.phases import ENDED, EVERY_ROLE, LIVE, end_launcher, over, reach, writes
 
 
 def test_a_training_being_deleted_is_left_to_the_garbage_collector():
@@ -68,13 +43,59 @@ def test_after_the_end_nothing_is_made_whatever_is_missing(observed):
         assert decision.events == ()
 
 
+@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
+def test_a_phase_can_be_reached(phase):
+    status = reach(phase).status
+    assert status["phase"] == phase
+    assert status["message"]
+
+
+@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
+def test_a_second_look_says_and_does_nothing_new(phase):
+    life = reach(phase)
+    life.settle()
+    before, told = life.status, life.events()
+    life.wait(1)
+    assert life.status == before
+    assert life.events() == told
+
+
+@pytest.mark.parametrize("phase", LIVE)
+def test_a_live_training_is_looked_at_again_by_itself(phase):
+    life = reach(phase)
+    life.settle()
+    assert 0 < life.wake <= 130
+
+
+@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
+def test_a_training_that_is_being_deleted_is_left_to_the_garbage_collector(phase):
+    life = reach(phase)
+    life.cluster.others.hold("unettrainings", NAMESPACE, NAME)
+    life.cluster.store.delete("unettrainings", NAMESPACE, NAME)
+    before, asked = life.status, writes(life)
+    life.cluster.clock.advance(9e6)
+    assert life.look() is None
+    assert writes(life) == asked
+    assert life.status == before
+
+
+@pytest.mark.parametrize("phase", [*LIVE, *ENDED])
+def test_a_deleted_training_leaves_nothing_behind(phase):
+    life = reach(phase)
+    life.cluster.store.delete("unettrainings", NAMESPACE, NAME)
+    for _ in range(4):
+        life.look()
+        life.cluster.advance(60)
+    assert life.jobs() == {}
+    assert list(life.find_pods(*EVERY_ROLE)) == []
+
+
 @pytest.mark.parametrize("code", [0, 10])
 def test_what_has_just_ended_is_looked_at_again_at_once_to_stop_what_still_runs(code):
-    world = reach("Training", evaluation={"enabled": False})
-    edit(world, evaluation={"enabled": False})
-    world.end(world.live("launcher")[0], code, "launch")
-    decision = world.reconcile()
-    assert terminal(decision.status)
-    assert decision.wake == 0
-    world.settle()
-    assert not world.live("worker")
+    life = reach("Training", evaluation={"enabled": False})
+    end_launcher(life, code)
+    life.look()
+    assert over(life)
+    assert life.wake == 0
+    life.settle()
+    assert not life.live("worker")

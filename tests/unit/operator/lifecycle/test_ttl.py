@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from support.operator.making import after, decided, seen
 from support.operator.moments import REST, succeeded
-from support.operator.phases import ENDED, LIVE, edit, reach
+from support.operator.phases import ENDED, LIVE, moment, policy, reach
 from unet_operator.lifecycle.actions import DeleteTraining
 
 
@@ -24,20 +26,29 @@ def test_without_a_time_to_live_it_stays():
 
 
 @pytest.mark.parametrize("phase", ENDED)
-@pytest.mark.parametrize("ttl", [0, 60])
+@pytest.mark.parametrize("ttl", [1, 60])
 def test_after_its_time_to_live_the_training_itself_is_deleted(phase, ttl):
-    world = reach(phase, runPolicy={"ttlSecondsAfterFinished": ttl})
-    end = world.training.status.completion_time
-    edit(world, runPolicy={"ttlSecondsAfterFinished": ttl})
-    before = decided(world.training, world.observed(), end + (after(ttl) - after(1)))
-    assert (DeleteTraining() in before.actions) is False
-    then = decided(world.training, world.observed(), end + (after(ttl) - after(0)))
-    assert DeleteTraining() in then.actions
+    life = reach(phase)
+    policy(life, ttlSecondsAfterFinished=ttl)
+    end = moment(life, "completionTime")
+    life.cluster.clock.now = end + timedelta(seconds=ttl - 1)
+    life.settle()
+    assert not life.gone
+    life.wait(1)
+    assert life.gone
+
+
+@pytest.mark.parametrize("phase", ENDED)
+def test_no_time_to_live_at_all_deletes_it_at_its_end(phase):
+    life = reach(phase)
+    policy(life, ttlSecondsAfterFinished=0)
+    life.settle()
+    assert life.gone
 
 
 @pytest.mark.parametrize("phase", LIVE)
 def test_a_live_training_has_no_time_to_live(phase):
-    world = reach(phase)
-    edit(world, runPolicy={"ttlSecondsAfterFinished": 0})
-    world.settle()
-    assert not world.deleted
+    life = reach(phase)
+    policy(life, ttlSecondsAfterFinished=0)
+    life.settle()
+    assert not life.gone

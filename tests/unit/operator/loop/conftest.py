@@ -7,7 +7,7 @@ import json
 import socket
 
 import pytest
-from support.operator.api_server import serving
+from support.operator.kubernetes import serving
 from support.operator.making import NAMESPACE
 from support.operator.running_operator import Running
 from unet_operator.cluster import leader

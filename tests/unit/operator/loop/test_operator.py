@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from support.operator.api_server import refuse
 from support.operator.bodies import pod_body
+from support.operator.kubernetes import refuse
 from support.operator.making import NAME, NAMESPACE
 from support.operator.running_operator import KEY
 from unet_operator.cluster.watch import Watch

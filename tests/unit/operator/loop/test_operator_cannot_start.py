@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from support.operator.api_server import client
+from support.operator.kubernetes import client
 from unet_operator.loop import operator as run
 from unet_operator.loop.operator import CannotStart, Operator
 from unet_operator.loop.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.api_server import refuse
+from support.operator.kubernetes import refuse
 from support.operator.making import NAME, UID
 from support.operator.performing import (
     OTHER,

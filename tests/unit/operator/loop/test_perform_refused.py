@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.api_server import hang_up, refuse
+from support.operator.kubernetes import hang_up, refuse
 from support.operator.performing import (
     fails,
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.api_server import refuse
 from support.operator.bodies import job_body
+from support.operator.kubernetes import refuse
 from support.operator.making import NAME, NAMESPACE, after, starting, trained, training
 from support.operator.making import running as in_training
 from support.operator.reading import run

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.operator.api_server import hang_up, refuse
 from support.operator.bodies import pod_body, running, terminated, waiting
+from support.operator.kubernetes import hang_up, refuse
 from support.operator.making import running as in_training
 from support.operator.making import starting, trained
 from support.operator.reading import LAUNCHER, launcher_body, run

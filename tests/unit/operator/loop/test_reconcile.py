@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 import pytest
-from support.operator.api_server import refuse
+from support.operator.kubernetes import refuse
 from support.operator.life import KEY, live
 from support.operator.making import NAME, NAMESPACE
 from unet_operator.cluster.errors import ApiError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.operator.api_server import refuse
+from support.operator.kubernetes import refuse
 from support.operator.life import live
 from support.operator.making import NAME, NAMESPACE
 

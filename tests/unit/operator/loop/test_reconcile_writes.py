@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from support.operator.api_server import refuse
 from support.operator.bodies import pod_body
+from support.operator.kubernetes import refuse
 from support.operator.life import LOG, live
 from support.operator.making import NAME, NAMESPACE
 from unet_operator.cluster.errors import ApiError
@@ -15,7 +15,7 @@ from unet_operator.cluster.errors import ApiError
 def test_an_hour_of_refused_progress_is_not_lost():
     async def scenario(life):
         await life.to_training()
-        life.server.logs[f"{NAME}-launcher-1-x", "launch"] = LOG + "epoch=3/40 loss=0.5\n"
+        life.log(LOG + "epoch=3/40 loss=0.5\n")
         life.server.fault(refuse(500), method="PATCH", plural="unettrainings", times=3)
         for _ in range(3):
             with pytest.raises(ApiError):
@@ -29,9 +29,9 @@ def test_an_hour_of_refused_progress_is_not_lost():
 def test_progress_that_comes_too_soon_is_kept_for_its_time():
     async def scenario(life):
         await life.to_training()
-        life.server.logs[f"{NAME}-launcher-1-x", "launch"] = LOG + "epoch=1/40 loss=0.5\n"
+        life.log(LOG + "epoch=1/40 loss=0.5\n")
         await life.wait(20)
-        life.server.logs[f"{NAME}-launcher-1-x", "launch"] = LOG + "epoch=2/40 loss=0.4\n"
+        life.log(LOG + "epoch=2/40 loss=0.4\n")
         wake = await life.wait(14)
         assert life.status["training"]["epoch"] == 1
         assert wake <= 15
@@ -44,7 +44,7 @@ def test_progress_that_comes_too_soon_is_kept_for_its_time():
 def test_a_transition_is_written_at_once_however_new_the_last_write_is():
     async def scenario(life):
         await life.to_training()
-        life.server.logs[f"{NAME}-launcher-1-x", "launch"] = LOG + "epoch=1/40 loss=0.5\n"
+        life.log(LOG + "epoch=1/40 loss=0.5\n")
         await life.wait(20)
         await life.end("launcher", said={"epoch": 40})
         await life.wait(1)

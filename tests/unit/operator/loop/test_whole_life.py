@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from support.operator.api_server import hang_up, refuse
-from support.operator.bodies import pod_body, terminated
+from support.operator.bodies import pod_body
+from support.operator.kubernetes import hang_up, refuse, too_many_requests
 from support.operator.life import LOG, Life, live
-from support.operator.making import NAME, UID
+from support.operator.making import NAMESPACE, UID
 from unet_operator.cluster.errors import ApiError
 
 CHILD_WRITES, STATUS_PATCHES, EVENTS = 12, 8, 8
@@ -87,7 +87,7 @@ def test_progress_is_written_at_most_every_fifteen_seconds():
         before = len(life.server.made("PATCH", "unettrainings"))
         for second in range(60):
             log += f"epoch=1/40 step={second} loss=0.{second}\n"
-            life.server.logs[f"{NAME}-launcher-1-x", "launch"] = log
+            life.log(log)
             await life.wait(1)
         assert len(life.server.made("PATCH", "unettrainings")) - before <= 5
         assert life.status["training"]["step"] >= 44
@@ -115,7 +115,7 @@ def test_an_operator_that_is_killed_and_restarted_goes_on_where_it_was(moment):
     async def scenario(life):
         steps = [
             life.settle,
-            lambda: life.pods("worker", count=2, conditions=[{"type": "Ready", "status": "True"}]),
+            life.workers_answer,
             life.meet,
             lambda: life.end("launcher"),
             lambda: life.end("evaluate"),
@@ -141,13 +141,15 @@ def test_an_operator_that_is_killed_and_restarted_goes_on_where_it_was(moment):
 
 
 @pytest.mark.parametrize("plural", ["jobs", "unettrainings", "configmaps", "secrets"])
-@pytest.mark.parametrize("way", ["lost answer", "cut", "500"])
+@pytest.mark.parametrize("way", ["lost answer", "cut", "500", "409", "429"])
 def test_a_write_that_fails_once_changes_nothing_about_the_outcome(plural, way):
     async def scenario(life):
         fault = {
             "lost answer": life.server.do_and_hang_up,
             "cut": hang_up,
             "500": refuse(500),
+            "409": refuse(409, "Conflict", "try again"),
+            "429": too_many_requests(0),
         }[way]
         method = "PATCH" if plural == "unettrainings" else "POST"
         life.server.fault(fault, method=method, plural=plural)
@@ -170,18 +172,13 @@ def test_a_write_that_fails_once_changes_nothing_about_the_outcome(plural, way):
 def test_a_lost_worker_makes_a_second_attempt_with_new_names_and_keys():
     async def scenario(life):
         await life.to_training()
-        ended = {"phase": "Failed", "containerStatuses": [terminated("worker", 1)]}
-        await life.server.put("pods", pod_body("worker", 1, 1, status=ended))
-        job = life.job("worker")
-        failed = {"type": "Failed", "status": "True", "reason": "x", "message": "pod failed"}
-        await life.server.put("jobs", {**job, "status": {"conditions": [failed]}})
+        second = list(life.find_pods("worker"))[1]["metadata"]["name"]
+        life.hand.end(NAMESPACE, second, 1)
         await life.settle()
         assert life.status["phase"] == "Restarting"
         assert "worker 1 ended with code 1" in life.status["message"]
         await life.end("launcher", code=13)
         await life.wait(1)
-        for index in range(2):
-            await life.server.remove("pods", f"{NAME}-worker-1-{index}")
         await life.wait(300)
         assert life.status["attempt"] == 2
         assert life.status["failures"] == 1
@@ -204,15 +201,9 @@ def test_ten_lost_attempts_cost_a_bounded_number_of_writes_each():
             await life.end("launcher", attempt, code=1, said={"cause": "crash"})
             await life.wait(10)
             await life.settle()
-            await life.release(attempt)
             await life.wait(600)
             assert life.status["attempt"] == attempt + 1
-            await life.pods(
-                "worker", attempt + 1, count=2, conditions=[{"type": "Ready", "status": "True"}]
-            )
-            await life.settle()
-            await life.meet(attempt + 1)
-            await life.settle()
+            await life.to_training(attempt + 1)
         after = writes(life)
         children, patches, events = (a - b for a, b in zip(after, before, strict=True))
         # Secret, ConfigMap, two Jobs, one suspended, Service and NetworkPolicy looked after.
