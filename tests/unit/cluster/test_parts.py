@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kubelib import api, cli, files, gobuild, host, images, lifecycle, report, settings, teardown
+from kubelib import api, cli, files, host, images, lifecycle, report, settings, teardown
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -85,11 +85,6 @@ def test_the_clusters_of_this_checkout_are_found(tmp_path: Path, monkeypatch: py
     (tmp_path / "unet-three").write_text("/another/checkout/.cluster/unet-three")
     (tmp_path / ".made-run-netns").write_text("")
     assert teardown.of_this_checkout() == [ours]
-
-
-@pytest.mark.parametrize("program", gobuild.PROGRAMS, ids=lambda program: program.name)
-def test_every_program_is_pinned_in_a_go_mod(program: gobuild.Program):
-    assert gobuild.pinned_version(program).startswith("v")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
