@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import build, fake, host, lifecycle, nodes, settings, status, teardown
+from . import build, fake, gobuild, host, lifecycle, nodes, settings, status, teardown
 from .report import KubeError, step
 from .settings import Cluster
 
@@ -58,7 +58,16 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("build", _build, "make programs, root file system and images; cached")
+    make = add("build", _build, "make programs, root file system and images; cached")
+    late = [program.name for program in gobuild.PROGRAMS if program.when_needed]
+    # argparse wants the empty list, which is no program at all, among the choices, too.
+    make.add_argument(
+        "programs",
+        nargs="*",
+        choices=[*late, []],
+        metavar="PROGRAM",
+        help=f"only these of those that are else built when first called: {', '.join(late)}",
+    )
     up = add("up", _up, "build what is missing and start what does not run")
     up.add_argument("--nodes", type=_node_count, help="how many (3)")
     up.add_argument("--audit", action="store_true", help="write log/audit.log, until `down`")
@@ -105,9 +114,12 @@ def _alone(cluster: Cluster) -> Iterator[None]:
         yield
 
 
-def _build(cluster: Cluster, _options: argparse.Namespace) -> int:
+def _build(cluster: Cluster, options: argparse.Namespace) -> int:
     with _alone(cluster):
-        build.build(cluster)
+        for name in options.programs:
+            gobuild.build_one(name, cluster.bin, cluster.logs)
+        if not options.programs:
+            build.build(cluster)
     return 0
 
 
