@@ -83,6 +83,28 @@ def test_fake_nodes_come_and_go(kube: Kube, two_nodes: Kubectl):
     assert two_nodes.get("nodes", "-l", "type=kwok")["items"] == []
 
 
+def test_a_fake_node_ends_a_pod_before_it_is_gone(kube: Kube, two_nodes: Kubectl):
+    kube("fake-nodes", "1")
+    fake = {"key": "kwok.x-k8s.io/node", "operator": "Exists"}
+    body = restricted_pod("serves", "exec sleep 3600", nodeName="kwok-0", tolerations=[fake])
+    template = {"metadata": {"labels": {"unet.dev/role": "worker"}}, "spec": body["spec"]}
+    disrupted = {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    two_nodes.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "serves"},
+            "spec": {"template": template, "podFailurePolicy": {"rules": [disrupted]}},
+        }
+    )
+    two_nodes.wait_until("it runs", lambda: two_nodes.get("job", "serves")["status"].get("ready"))
+    (pod,) = two_nodes.get("pods", "-l", "job-name=serves")["items"]
+    # With a podFailurePolicy, the Job controller lets go only of a pod that has ended.
+    two_nodes("delete", "pod", pod["metadata"]["name"], "--timeout=60s")
+    two_nodes("delete", "job", "serves")
+    kube("fake-nodes", "0")
+
+
 def test_another_checkout_is_told_who_runs_the_cluster(
     kube: Kube, two_nodes: Kubectl, tmp_path: Path
 ):
