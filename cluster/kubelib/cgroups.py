@@ -145,6 +145,14 @@ def move(pid: int, group: str) -> None:
         (root / group / "cgroup.procs").write_text(str(pid))
 
 
+def is_within(pid: int, name: str) -> bool:
+    """Whether a process is in a group below the one of this name."""
+    try:
+        return f"/{name}/" in Path(f"/proc/{pid}/cgroup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def members(group: str) -> set[int]:
     """Returns the pids in `group` and below it, over all hierarchies."""
     found: set[int] = set()
@@ -163,9 +171,7 @@ def end(group: str, patience: float = 20.0) -> None:
     """
     deadline = time.monotonic() + patience
     while alive := members(group):
-        for pid in alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(group, alive)
         if time.monotonic() > deadline:
             raise KubeError(
                 f"control group {group}", f"processes {sorted(alive)} do not end", "see dmesg"
@@ -175,6 +181,23 @@ def end(group: str, patience: float = 20.0) -> None:
         if time.monotonic() > deadline:
             raise KubeError(str(left[0]), "cannot be removed", "see what still uses it")
         time.sleep(0.05)
+
+
+def _kill(group: str, pids: set[int]) -> None:
+    """Kills those of `pids` that are members: looked up again once each is held by a handle.
+
+    Between the two a member may have ended and its pid be another process'.
+    """
+    handles: dict[int, int] = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            handles[pid] = os.pidfd_open(pid)
+    still = members(group)
+    for pid, handle in handles.items():
+        with contextlib.suppress(ProcessLookupError):
+            if pid in still:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def _remove_empty(group: str) -> list[Path]:
