@@ -40,6 +40,14 @@ def place(source: Path, target: Path) -> None:
     temporary.replace(target)
 
 
+def remove(path: Path) -> None:
+    """Removes a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def digest(*parts: str | bytes | Path) -> str:
     """Returns 16 hexadecimal digits of a hash over strings and the contents of files."""
     total = hashlib.sha256()

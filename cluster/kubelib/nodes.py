@@ -83,9 +83,8 @@ def is_ready(cluster: Cluster, index: int) -> bool:
 
 def kill(cluster: Cluster, index: int) -> None:
     """Ends node `index` as a power cut would; its disk stays."""
-    if not processes.pid(cluster, process_name(index)):
+    if not processes.send(cluster, process_name(index), signal.SIGKILL):
         raise KubeError(f"node {index}", "is not running", f"start it with start-node {index}")
-    os.kill(processes.pid(cluster, process_name(index)), signal.SIGKILL)
     cgroups.end(f"{cluster.name}/{process_name(index)}")
 
 
@@ -117,7 +116,7 @@ def forget(cluster: Cluster, index: int) -> None:
     state = cluster.node_state(index)
     for path in state.glob("*"):
         if path.name != "containerd":
-            shutil.rmtree(path)
+            files.remove(path)
 
 
 def _children(pid: int) -> list[int]:

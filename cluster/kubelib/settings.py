@@ -17,6 +17,9 @@ NAME = re.compile(r"unet(-[a-z0-9]{1,20})?")
 """What a cluster may be called.  Its control group and network namespaces are named so on
 the machine, and `down` ends all that is in them: no other program's begin like this."""
 
+NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,3})")
+"""The index of a node as it stands in names of folders and of network namespaces."""
+
 DEFAULT_PORT = 16443
 MAX_NODES = 8
 
@@ -109,12 +112,6 @@ class Cluster:
         return self.logs / "audit.log"
 
     @property
-    def namespaces(self) -> list[str]:
-        """Every network namespace that it may have."""
-        nodes = [self.node_namespace(index) for index in range(MAX_NODES)]
-        return [self.switch, self.control_plane, *nodes]
-
-    @property
     def switch(self) -> str:
         """The network namespace that holds only the bridge."""
         return f"{self.name}-switch"
@@ -131,6 +128,11 @@ class Cluster:
     def node_state(self, index: int) -> Path:
         """What node `index` keeps on disk."""
         return self.state / "nodes" / str(index)
+
+    def known_nodes(self) -> list[int]:
+        """The nodes that have something on disk."""
+        found = (self.state / "nodes").glob("*")
+        return sorted(int(path.name) for path in found if NUMBER.fullmatch(path.name))
 
     def last_port(self) -> int:
         """The API port of the last `up`; the usual one when there is no cluster."""

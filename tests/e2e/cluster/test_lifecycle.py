@@ -105,6 +105,17 @@ def test_a_fake_node_ends_a_pod_before_it_is_gone(kube: Kube, two_nodes: Kubectl
     kube("fake-nodes", "0")
 
 
+def test_a_proxy_of_the_environment_is_not_asked(kube: Kube, two_nodes: Kubectl):
+    nobody = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:1")
+    for process in ("kube-apiserver", "kube-controller-manager", "node-1"):
+        os.kill(kube.pid(process), signal.SIGKILL)
+    done = kube.run("up", **nobody)
+    assert done.returncode == 0, done.stderr
+    assert kube.run("status", **nobody).returncode == 0
+    two_nodes.apply(restricted_pod("after-proxy", "true", nodeName="node-1"))
+    two_nodes.wait_phase("after-proxy", "Succeeded")
+
+
 def test_another_checkout_is_told_who_runs_the_cluster(
     kube: Kube, two_nodes: Kubectl, tmp_path: Path
 ):
@@ -114,6 +125,28 @@ def test_another_checkout_is_told_who_runs_the_cluster(
         done = Kube(kube.port, other).run(command)
         assert done.returncode == 1
         assert f"runs from {STATE}" in done.stderr
+
+
+def test_of_two_checkouts_that_start_at_once_one_is_told(
+    kube: Kube, two_nodes: Kubectl, tmp_path: Path
+):
+    kube("down")
+    other = tmp_path / "checkout" / "cluster"
+    shutil.copytree(CHECKOUT / "cluster", other)
+    both = [kube, Kube(kube.port + 1, other)]
+    started = [
+        subprocess.Popen(each.command("up", "--nodes", "1"), stderr=subprocess.PIPE, text=True)
+        for each in both
+    ]
+    errors = [process.communicate()[1] for process in started]
+    codes = [process.returncode for process in started]
+    assert sorted(codes) == [0, 1], errors
+    won = codes.index(0)
+    assert "runs from" in errors[1 - won]
+    assert both[1 - won].run("down").returncode == 1
+    assert both[won].run("status").returncode == 0
+    both[won]("down")
+    kube("up", "--nodes", "2")
 
 
 def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, two_nodes: Kubectl):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kubelib import api, cli, files, host, images, lifecycle, report, settings, teardown
+from kubelib import api, cli, files, host, images, lifecycle, report, settings
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -76,15 +76,6 @@ def test_a_name_that_others_could_have_is_refused(name: str, capsys: pytest.Capt
     with pytest.raises(SystemExit, match="2"):
         cli.main(["--name", name, "down"])
     assert f"{name} is not unet or unet-SOMETHING" in capsys.readouterr().err
-
-
-def test_the_clusters_of_this_checkout_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(teardown, "OWNERS", tmp_path)
-    ours = settings.Cluster("unet-two")
-    (tmp_path / "unet-two").write_text(str(ours.state))
-    (tmp_path / "unet-three").write_text("/another/checkout/.cluster/unet-three")
-    (tmp_path / ".made-run-netns").write_text("")
-    assert teardown.of_this_checkout() == [ours]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
