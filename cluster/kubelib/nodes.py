@@ -44,6 +44,7 @@ def start(cluster: Cluster, index: int, rootfs: Path) -> None:
             *("--propagation", "private", str(SOURCE / "node" / "enter.sh")),
             *(settings.node_name(index), str(rootfs), str(state)),
             *(str(cluster.bin), str(cluster.images), str(cluster.shared)),
+            str(cgroups.version()),
         ],
         group=process_name(index),
         namespace=cluster.node_namespace(index),

@@ -3,12 +3,12 @@
 # makes it the root and hands over to init.sh.  Called in new mount, uts, ipc, pid and
 # cgroup namespaces and in the node's network namespace.
 #
-#   enter.sh NAME ROOTFS STATE BIN IMAGES SHARED
+#   enter.sh NAME ROOTFS STATE BIN IMAGES SHARED CONTROL_GROUPS_VERSION
 #
 # STATE holds upper/ and work/ (the node's own writes, new at every start) and containerd/,
 # kubelet/, volumes/, pod-logs/ (kept, as a disk is over a reboot).
 set -euo pipefail
-name=$1 rootfs=$2 state=$3 bin=$4 images=$5 shared=$6
+name=$1 rootfs=$2 state=$3 bin=$4 images=$5 shared=$6 groups=$7
 
 hostname "$name"
 mount -t overlay overlay "$state/root" \
@@ -40,7 +40,7 @@ for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/p
 done
 
 # The cgroup namespace makes the node's own group look like the root of each hierarchy.
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+if [ "$groups" = 2 ]; then
   mount -t cgroup2 cgroup sys/fs/cgroup
 else
   mount -t tmpfs tmpfs sys/fs/cgroup
