@@ -121,7 +121,7 @@ def _up(cluster: Cluster, options: argparse.Namespace) -> int:
 
 
 def _down(cluster: Cluster, options: argparse.Namespace) -> int:
-    for each in ownership.of_this_checkout() if options.all else [cluster]:
+    for each in teardown.of_this_checkout() if options.all else [cluster]:
         with ownership.alone(each), step(f"cluster {each.name} ends"):
             teardown.end_everything(each)
     return 0

@@ -81,11 +81,11 @@ def claim(cluster: Cluster) -> None:
 
 def require(cluster: Cluster) -> None:
     """Raises if another checkout owns the cluster of this name."""
-    owner = _owner(cluster.name)
-    if owner and owner != cluster.state and _holds(cluster.name, owner):
+    claimant = owner(cluster.name)
+    if claimant and claimant != cluster.state and _holds(cluster.name, claimant):
         raise KubeError(
             f"cluster {cluster.name}",
-            f"runs from {owner}",
+            f"runs from {claimant}",
             "end it there with `down`, or choose another --name and --port",
         )
 
@@ -93,15 +93,15 @@ def require(cluster: Cluster) -> None:
 def require_port(cluster: Cluster) -> None:
     """Raises if a cluster of another name has claimed this cluster's port."""
     for name in names():
-        owner = _owner(name)
-        if name == cluster.name or owner is None:
+        claimant = owner(name)
+        if name == cluster.name or claimant is None:
             continue
         try:
-            port = int((owner / "run" / "port").read_text())
+            port = int((claimant / "run" / "port").read_text())
         except (OSError, ValueError):
             continue
-        if port == cluster.port and _holds(name, owner):
-            found = f"is the port of cluster {name}, which runs from {owner}"
+        if port == cluster.port and _holds(name, claimant):
+            found = f"is the port of cluster {name}, which runs from {claimant}"
             raise KubeError(f"127.0.0.1:{port}", found, "give another --port")
 
 
@@ -112,17 +112,12 @@ def names() -> list[str]:
     return sorted(path.name for path in OWNERS.iterdir() if NAME.fullmatch(path.name))
 
 
-def of_this_checkout() -> list[Cluster]:
-    """Every cluster that this checkout has started and not ended."""
-    return [Cluster(name) for name in names() if _owner(name) == Cluster(name).state]
-
-
 def owner_file(cluster: Cluster) -> Path:
     """Names the state folder of the running cluster of this name."""
     return OWNERS / cluster.name
 
 
-def _owner(name: str) -> Path | None:
+def owner(name: str) -> Path | None:
     """The state folder of the claimant; None where there is no claim that can be read."""
     try:
         text = (OWNERS / name).read_text()

@@ -38,3 +38,10 @@ def end_everything(cluster: Cluster) -> None:
             cgroups.take_back()
     if stuck:
         raise stuck[0]
+
+
+def of_this_checkout() -> list[Cluster]:
+    """Every cluster that this checkout has started and not ended."""
+    return [
+        Cluster(name) for name in ownership.names() if ownership.owner(name) == Cluster(name).state
+    ]

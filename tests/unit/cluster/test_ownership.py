@@ -144,7 +144,7 @@ def test_the_clusters_of_this_checkout_are_found_among_strays(owners: Path):
     ours = settings.Cluster("unet-two")
     (owners / "unet-two").write_text(str(ours.state))
     (owners / "unet-three").write_text("/another/checkout/.cluster/unet-three")
-    assert ownership.of_this_checkout() == [ours]
+    assert teardown.of_this_checkout() == [ours]
 
 
 def test_a_stray_claim_does_not_count(owners: Path, tmp_path: Path):
