@@ -55,8 +55,12 @@ PROGRAMS = (
         module="kubernetes",
     ),
     *(
-        Program(name, f"{_CONTAINERD}/cmd/{name}", _CONTAINERD, (f"{_CONTAINERD}/version.Version",))
-        for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        Program(name, package, _CONTAINERD, (f"{_CONTAINERD}/version.Version",))
+        for name, package in (
+            ("containerd", "./containerd"),
+            ("containerd-shim-runc-v2", f"{_CONTAINERD}/cmd/containerd-shim-runc-v2"),
+            ("ctr", f"{_CONTAINERD}/cmd/ctr"),
+        )
     ),
     *(
         Program(f"cni/{path.split('/')[1]}", f"{_CNI}/plugins/{path}", _CNI, _CNI_STAMP)

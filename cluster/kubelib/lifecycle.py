@@ -118,8 +118,8 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
         for name in image_names(archive):
             print(f"  {name}")
     new = [a for a, target in targets.items() if not (target.exists() and target.samefile(a))]
-    # Every node unpacks its own copy; one at a time, as it holds it packed as well meanwhile.
-    needed = (cluster.wanted_nodes() + 1) * sum(archive.stat().st_size for archive in new)
+    # Unpacked once for all nodes; one at a time, as each holds it packed as well meanwhile.
+    needed = 2 * sum(archive.stat().st_size for archive in new)
     host.require_disk(cluster.state, needed, "or move the checkout to a larger disk")
     for archive, target in targets.items():
         files.place(archive.resolve(), target)
@@ -127,6 +127,7 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
         for index in range(cluster.wanted_nodes()):
             if processes.pid(cluster, nodes.process_name(index)):
                 nodes.import_images(cluster, index)
+    nodes.prune_layers(cluster)
 
 
 def image_names(archive: Path) -> list[str]:
@@ -177,4 +178,5 @@ def _place_images(cluster: Cluster, built: Built) -> None:
         files.place(archive, cluster.images / name)
     for index in range(settings.MAX_NODES):
         if index >= cluster.wanted_nodes():
-            shutil.rmtree(cluster.node_state(index), ignore_errors=True)
+            for folder in (cluster.node_state(index), cluster.stores / settings.node_name(index)):
+                shutil.rmtree(folder, ignore_errors=True)

@@ -97,6 +97,11 @@ class Cluster:
         return self.state / "images"
 
     @property
+    def stores(self) -> Path:
+        """The nodes' images and containers, and the unpacked layers that they share."""
+        return self.state / "stores"
+
+    @property
     def shared(self) -> Path:
         """The folder behind the ReadWriteMany class, seen by every node as /shared."""
         return self.state / "shared"

@@ -31,6 +31,7 @@ def end_everything(cluster: Cluster) -> None:
         files.remove(folder)
     for index in cluster.known_nodes():
         nodes.forget(cluster, index)
+    nodes.prune_layers(cluster)
     with ownership.machine():
         ownership.owner_file(cluster).unlink(missing_ok=True)
         if not ownership.names():

@@ -67,6 +67,16 @@ def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, two_nodes: Kubect
         two_nodes.wait_phase(f"on-{node}", "Succeeded")
 
 
+def test_nodes_share_the_files_of_their_images(kube: Kube, two_nodes: Kubectl):
+    inodes = [
+        {file.stat().st_ino for file in store.rglob("fs/bin/busybox") if not file.is_symlink()}
+        for store in ((STATE / "stores" / name) for name in ("node-0", "node-1"))
+    ]
+    assert inodes[0]
+    assert inodes[0] == inodes[1]
+    assert list((STATE / "stores" / "layers").glob(".unfinished*")) == []
+
+
 def test_load_names_a_file_that_is_no_image(kube: Kube, two_nodes: Kubectl, tmp_path: Path):
     wrong = tmp_path / "wrong.tar"
     wrong.write_text("no archive")
