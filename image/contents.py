@@ -48,6 +48,7 @@ REASONS = {
     "pygments": "rich requires it",
     "cryptography": "keys and certificates",
     "pydantic_core": "checks every input",
+    "pydantic": "models of every input",
     "aiohttp": "requests to the API server",
 }
 
