@@ -79,9 +79,9 @@ RUN /usr/bin/tini --version && /usr/bin/ssh -V && test -x /usr/sbin/sshd \
 USER 65532:65532
 WORKDIR /
 # What was installed works together, or there is no image.
-RUN MPLCONFIGDIR=/tmp/matplotlib /opt/unet/bin/python -c \
+RUN MPLCONFIGDIR=/tmp/check KERAS_HOME=/tmp/check /opt/unet/bin/python -c \
       "import horovod.tensorflow, keras, matplotlib.pyplot, minio, nibabel, openvino, scipy.ndimage" \
- && rm -rf /tmp/matplotlib
+ && rm -rf /tmp/check /tmp/.keras
 EXPOSE 2222
 ENTRYPOINT ["/usr/bin/tini", "--", "/opt/unet/bin/python", "-m", "unet_image"]
 CMD ["--help"]
