@@ -57,7 +57,7 @@ def inputs() -> dict[str, str]:
         "python": sysconfig.get_config_var("SOABI"),
         "machine": platform.machine(),
         "libc": "-".join(platform.libc_ver()),
-        "tensorflow": version("tensorflow"),
+        "tensorflow-cpu": version("tensorflow-cpu"),
         "impi-devel": version("impi-devel"),
     }
 

@@ -41,7 +41,7 @@ LOCK := $(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-versi
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 lock: | $(VENV)/bin/python
-	$(LOCK) pyproject.toml --extra train --extra export setup/train.in -o setup/train.lock
+	$(LOCK) pyproject.toml --extra train --extra openvino setup/train.in -o setup/train.lock
 	$(LOCK) pyproject.toml --extra operator -c setup/train.lock -o setup/operator.lock
 	$(LOCK) setup/build.in -o setup/build.lock
-	$(LOCK) setup/dev.in -o setup/dev.lock
+	$(LOCK) pyproject.toml --extra export setup/dev.in -o setup/dev.lock

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path("demo-output")
 NAMESPACE = "unet-demo"
 NAME = "brain-tumour"
-IMAGES = {"training": "unet-operator/training:dev", "operator": "unet-operator/operator:dev"}
+IMAGES = {"training": "unet.invalid/training:dev", "operator": "unet.invalid/operator:dev"}
 TARGET = "/data/Task01_BrainTumour"
 KUBECONFIG = str(ROOT / ".cluster/kubeconfig")
 """Of the throwaway cluster."""

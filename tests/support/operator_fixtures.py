@@ -24,7 +24,7 @@ from support.cluster_fixtures import CHECKOUT, Kubectl, claim, restricted_pod
 
 CHART = CHECKOUT / "charts" / "unet-operator"
 RELEASE, SYSTEM = "unet-operator", "unet-system"
-IMAGE = "unet-operator/training:dev"
+IMAGE = "unet.invalid/training:dev"
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:{RELEASE}"
 TASK = "Task01_BrainTumour"
 TRAININGS = "/apis/unet.dev/v1alpha1/namespaces/{}/unettrainings"

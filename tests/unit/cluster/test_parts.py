@@ -195,23 +195,3 @@ def test_the_disk_of_a_first_build_is_asked_of_every_file_system(
     files.write_atomic(cache / "bin" / "kubernetes-1", "")
     host.require_build_disk(tmp_path / "state", cache)
     assert asked[1:] == [host.CACHE_DISK + host.STATE_DISK]
-
-
-def test_nodes_are_made_from_the_machines_own_mirror():
-    indexes = """\
-http://mirror.example/debian/ bookworm main
-http://mirror.example/debian/ bookworm contrib
-http://mirror.example/debian/ bookworm-backports main
-http://mirror.example/debian-security/ bookworm-security main
-https://packages.example/apt/ cloud-sdk-bookworm main
-"""
-    lines = rootfs.mirrors(indexes)
-    assert [line.split()[2:] for line in lines] == [
-        ["http://mirror.example/debian-security/", "bookworm-security", "main"],
-        ["http://mirror.example/debian/", "bookworm", "main"],
-    ]
-
-
-@pytest.mark.parametrize("indexes", ["", "http://archive.ubuntu.com/ubuntu/ noble main\n"])
-def test_a_machine_of_another_suite_takes_debians_servers(indexes: str):
-    assert rootfs.mirrors(indexes) == []
