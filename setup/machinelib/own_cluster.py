@@ -63,3 +63,19 @@ def chosen(environment: Mapping[str, str] = os.environ) -> Named:
             "`kubectl config use-context` chooses another"
         )
     return current
+
+
+def pin(folder: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Writes a kubeconfig of the cluster that CLUSTER names, for its owner's eyes only.
+
+    Raises:
+        Problem: as `chosen`.
+    """
+    chosen(environment)
+    program = shutil.which("kubectl", path=environment.get("PATH"))
+    words = [program or "kubectl", "config", "view", "--minify", "--flatten", "--raw"]
+    text = subprocess.run(words, env=dict(environment), check=True, capture_output=True).stdout
+    path = folder / "kubeconfig"
+    path.touch(mode=0o600)
+    path.write_bytes(text)
+    return path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machinelib import needs, own_cluster, places, preflight
+from machinelib import needs, places, preflight
 from machinelib.preflight import Line
 
 MACHINE = Path(__file__).resolve().parents[3] / "setup/machine"
@@ -83,37 +83,3 @@ def test_an_exported_kubeconfig_is_left_alone_and_that_is_said(monkeypatch: pyte
     (line,) = [line for line in lines if line.what == "KUBECONFIG"]
     assert "left alone" in line.found
     assert "CLUSTER=" in line.remedy
-
-
-@pytest.fixture
-def kubectl(tmp_path: Path) -> dict[str, str]:
-    """An environment whose kubectl has a current context `kind-kind`."""
-    (tmp_path / "kubectl").write_text(
-        "#!/bin/sh\n"
-        'echo \'{"current-context": "kind-kind", "clusters": '
-        '[{"cluster": {"server": "https://127.0.0.1:6443"}}]}\'\n'
-    )
-    (tmp_path / "kubectl").chmod(0o755)
-    return {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-
-
-@pytest.mark.parametrize("name", ["kind-kind", "https://127.0.0.1:6443"])
-def test_a_cluster_is_named_by_its_context_or_server(kubectl: dict[str, str], name: str):
-    found = own_cluster.chosen(kubectl | {"CLUSTER": name})
-    assert found == own_cluster.Named("kind-kind", "https://127.0.0.1:6443")
-
-
-@pytest.mark.parametrize("name", ["current", "production", "kind"])
-def test_another_name_than_the_current_cluster_s_is_refused(kubectl: dict[str, str], name: str):
-    with pytest.raises(own_cluster.Problem, match="CLUSTER=kind-kind uses that"):
-        own_cluster.chosen(kubectl | {"CLUSTER": name})
-
-
-def test_only_clusters_of_this_checkout_are_throwaway():
-    ours = own_cluster.CHECKOUT / ".cluster"
-    assert own_cluster.is_throwaway({})
-    assert own_cluster.is_throwaway({"KUBECONFIG": f"{ours}/kubeconfig"})
-    assert own_cluster.is_throwaway({"KUBECONFIG": f"{ours}/unet-ci/kubeconfig"})
-    assert not own_cluster.is_throwaway({"KUBECONFIG": f"{ours}/kubeconfig:/home/me/config"})
-    assert not own_cluster.is_throwaway({"KUBECONFIG": "/home/me/config"})
-    assert not own_cluster.is_throwaway({"CLUSTER": "kind-kind"})
