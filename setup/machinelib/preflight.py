@@ -64,8 +64,12 @@ def ask(task: str, cluster: Cluster, environment: Mapping[str, str]) -> Iterator
         yield their_cluster(environment)
     if running:
         yield go()
-    yield debian("images" if theirs and task == "demo" else task)
-    yield from disk("images" if theirs else task)
+    if not theirs:
+        yield debian(task)
+        yield from disk(task)
+    elif task == "test":
+        yield debian("test")
+        yield from disk("images")
     if running:
         yield memory()
         yield from kernel(cluster)

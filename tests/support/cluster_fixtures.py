@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import pytest
 from machinelib import own_cluster
+from machinelib.text import Problem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUSYBOX = "unet.local/busybox:1"
@@ -111,7 +112,7 @@ def under_test(folder: Path) -> Kubectl:
     if asked:
         try:
             kubeconfig = str(own_cluster.pin(folder))
-        except own_cluster.Problem as error:
+        except Problem as error:
             pytest.fail(str(error))
     elif os.environ.get("KUBECONFIG") and own_cluster.is_throwaway():
         asked, kubeconfig = True, os.environ["KUBECONFIG"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from machinelib import own_cluster
+from machinelib.text import Problem
 from support import cluster_fixtures, operator_fixtures
 from support.cluster_fixtures import Kubectl
 
@@ -44,7 +45,7 @@ def test_a_cluster_is_named_by_its_context_or_server(kubectl: dict[str, str], na
 
 @pytest.mark.parametrize("name", ["current", "production", "kind"])
 def test_another_name_than_the_current_cluster_s_is_refused(kubectl: dict[str, str], name: str):
-    with pytest.raises(own_cluster.Problem, match="CLUSTER=kind-kind uses that"):
+    with pytest.raises(Problem, match="CLUSTER=kind-kind uses that"):
         own_cluster.chosen(kubectl | {"CLUSTER": name})
 
 
