@@ -38,6 +38,14 @@ class Place:
         return existing(self.path).stat().st_dev
 
 
+def mount_point(path: Path) -> Path:
+    """Where the file system of a path is mounted."""
+    found = existing(path.absolute())
+    while found.parent != found and found.parent.stat().st_dev == found.stat().st_dev:
+        found = found.parent
+    return found
+
+
 def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that is there."""
     return next(each for each in (path, *path.parents) if each.exists())
@@ -47,7 +55,7 @@ def of_task(task: str) -> list[Place]:
     """What a task fills, in the order in which it does."""
     setup = [
         Place(".venv", ROOT / ".venv", 3_500_000_000, (ROOT / ".venv/.setup-done").exists),
-        Place("pip's cache", pip_cache(), 1 * GB, lambda: _has(pip_cache(), "http*/?")),
+        Place("pip's cache", pip_cache(), 1 * GB, (ROOT / ".venv/.setup-done").exists),
     ]
     cache = cache_folder()
     images = [

@@ -135,10 +135,10 @@ def disk(task: str) -> Iterator[Line]:
     wanted = [place for place in places.of_task(task) if not place.there()]
     for device in dict.fromkeys(place.device for place in wanted):
         here = [place for place in wanted if place.device == device]
-        folder = places.existing(here[0].path)
+        folder = places.mount_point(here[0].path)
         free, needed = shutil.disk_usage(folder).free, sum(place.takes for place in here)
         parts = ", ".join(f"{place.name} {megabytes(place.takes)}" for place in here)
-        found = f"{megabytes(free)} free at {folder}, {megabytes(needed)} to come ({parts})"
+        found = f"{megabytes(free)} free on {folder}, {megabytes(needed)} to come ({parts})"
         short = f"free {megabytes(max(0, needed - free))} more (`make clean` says what it frees)"
         remedy = f"{short}, or set UNET_CACHE, GOCACHE, GOMODCACHE to a larger disk"
         yield (

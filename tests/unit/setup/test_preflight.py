@@ -57,7 +57,7 @@ def test_room_is_asked_file_system_by_file_system(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(places, "of_task", lambda _task: [too_much])
     (line,) = preflight.disk("demo")
     assert line.state == "missing"
-    assert f"free at {tmp_path}" in line.found
+    assert f"free on {places.mount_point(tmp_path)}, " in line.found
     assert "images" in line.found
     assert "make clean" in line.remedy
 
