@@ -28,6 +28,7 @@ from .install import install_operator, make_namespace, prepare, require_storage_
 from .machine import Machine
 from .output import require_ours
 from .settings import (
+    KUBE,
     KUBECONFIG,
     NAME,
     NAMESPACE,
@@ -52,9 +53,9 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print(
-            f"\ninterrupted; a training that has begun goes on: kubectl -n {NAMESPACE} get unet -w"
-        )
+        print("\ninterrupted; what is built stays, and `make demo` goes on from there")
+        if not YOURS:
+            print(f"a cluster or training that runs goes on; it ends with: {' '.join(KUBE)} down")
         return 130
     return 0
 

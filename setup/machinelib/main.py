@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from kubelib.settings import Cluster, cache_folder
@@ -26,6 +27,9 @@ def main(arguments: list[str]) -> int:
             clean.clean(caches=options.caches)
     except Problem as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of the output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was changed unasked", file=sys.stderr)
