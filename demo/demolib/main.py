@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machinelib import own_cluster
+from machinelib.proxy import spare_loopback
 from machinelib.text import Problem
 
 from .claims import fetch_results, fill_claim
@@ -45,7 +46,7 @@ def main() -> int:
 
     0 done, 1 failed, 2 something is missing before it begins, 130 interrupted.
     """
-    without_proxy_to_loopback()
+    spare_loopback(os.environ)
     try:
         with chosen_cluster():
             demonstrate()
@@ -58,14 +59,6 @@ def main() -> int:
             print(f"a cluster or training that runs goes on; it ends with: {' '.join(KUBE)} down")
         return 130
     return 0
-
-
-def without_proxy_to_loopback() -> None:
-    """Keeps a proxy for downloads from being asked for 127.0.0.1, here and in what is started."""
-    named = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    names = [name.strip() for name in named.split(",") if name.strip()]
-    names += [name for name in ("127.0.0.1", "localhost") if name not in names]
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)
 
 
 @contextmanager

@@ -15,13 +15,12 @@ from kubelib import host, lifecycle
 from kubelib.report import KubeError
 from kubelib.settings import Cluster
 
-from . import needs, own_cluster, places
+from . import needs, own_cluster, places, proxy
 from .text import Problem, megabytes
 
 NODES = 3
 MEMORY = 8 << 30
 """Bytes with which the demo and the tests have been run; less may do."""
-LOOPBACK = ("127.0.0.1", "localhost")
 MARKS = {"ok": "✓", "note": "!", "missing": "✗"}
 PLAIN = {"ok": "ok", "note": "note", "missing": "NO"}
 COLOURS = {"ok": "32", "note": "33", "missing": "31;1"}
@@ -75,7 +74,7 @@ def ask(task: str, cluster: Cluster, environment: Mapping[str, str]) -> Iterator
         yield from kernel(cluster)
         if environment.get("KUBECONFIG") and not own_cluster.is_throwaway(environment):
             yield Line("note", "KUBECONFIG", "is set; that cluster is left alone", own_cluster.HOW)
-    yield from proxy(environment)
+    yield from loopback(environment)
 
 
 def root() -> Line:
@@ -191,19 +190,16 @@ def their_cluster(environment: Mapping[str, str]) -> Line:
     return Line("ok", "cluster", f"yours: context {named.context} at {named.server}")
 
 
-def proxy(environment: Mapping[str, str]) -> Iterator[Line]:
+def loopback(environment: Mapping[str, str]) -> Iterator[Line]:
     """A proxy is used for downloads; loopback must not go through it."""
-    set_to = [name for name in ("https_proxy", "HTTPS_PROXY", "all_proxy") if environment.get(name)]
-    if not set_to:
-        return
-    exempt = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    if set(LOOPBACK) <= {name.strip() for name in exempt.split(",")} or exempt.strip() == "*":
-        yield Line("ok", "proxy", f"{set_to[0]} for downloads, not for 127.0.0.1")
-    else:
+    name = proxy.named(environment)
+    if name and proxy.spares_loopback(environment):
+        yield Line("ok", "proxy", f"{name} for downloads, not for 127.0.0.1")
+    elif name:
         yield Line(
             "note",
             "proxy",
-            f"{set_to[0]} is set and no_proxy lacks 127.0.0.1",
+            f"{name} is set and no_proxy lacks 127.0.0.1",
             "added for this run; for your own shell: export no_proxy=127.0.0.1,localhost",
         )
 

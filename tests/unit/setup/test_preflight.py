@@ -69,12 +69,12 @@ def test_what_is_there_takes_no_more_room(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_proxy_for_downloads_is_noted_when_loopback_would_use_it():
-    assert list(preflight.proxy({})) == []
-    (line,) = preflight.proxy({"https_proxy": "http://proxy:3128", "no_proxy": "internal"})
+    assert list(preflight.loopback({})) == []
+    (line,) = preflight.loopback({"https_proxy": "http://proxy:3128", "no_proxy": "internal"})
     assert line.state == "note"
     assert "no_proxy=127.0.0.1" in line.remedy
     exempt = {"https_proxy": "http://proxy:3128", "no_proxy": "127.0.0.1, localhost"}
-    assert states(preflight.proxy(exempt)) == ["ok"]
+    assert states(preflight.loopback(exempt)) == ["ok"]
 
 
 def test_an_exported_kubeconfig_is_left_alone_and_that_is_said(monkeypatch: pytest.MonkeyPatch):
