@@ -27,7 +27,7 @@ def require(task: str, environment: Mapping[str, str] = os.environ) -> None:
     if not missing:
         return
     names = sorted(missing)
-    remedy = f"run, or have someone run:\n  {command(names)}"
+    remedy = f"run:\n  {command(names)}"
     if shutil.which("apt-get") is None:
         raise Problem(f"this machine lacks {', '.join(names)}, and has no apt-get; install them")
     plan = _simulated(names)
@@ -36,7 +36,7 @@ def require(task: str, environment: Mapping[str, str] = os.environ) -> None:
     if answer not in ("", *VALUES):
         raise Problem(f"UNET_INSTALL={answer}: is neither yes nor upgrade")
     if os.geteuid() != 0:
-        raise Problem(f"only root may add packages; {remedy}")
+        raise Problem(f"only root may add packages; have it {remedy}")
     if not answer and not _agreed():
         raise Problem(f"nothing is installed unasked; agree with UNET_INSTALL=yes, or {remedy}")
     shown = {package.name for package in (plan.changed if plan else ())}
