@@ -210,11 +210,13 @@ def main() -> None:
     if arguments.wheel_only:
         print(wheel)
         return
-    log = Path(tempfile.gettempdir()) / "unet-horovod-install.log"
+    # Where nobody else can have put a link; kept when it fails.
+    folder = Path(tempfile.mkdtemp(prefix="unet-horovod-"))
     run(
         [*PIP, "install", "-q", "--no-deps", "--force-reinstall", "--no-index", str(wheel)],
-        log,
+        folder / "install.log",
     )
+    shutil.rmtree(folder)
     print(f"installed {wheel}")
 
 
