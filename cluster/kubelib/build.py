@@ -48,7 +48,7 @@ def install_packages(cluster: Cluster) -> None:
     """Installs the Debian packages that this machine lacks, if any, where that was agreed to.
 
     Raises:
-        KubeError: some are missing and UNET_INSTALL=yes is not set, nor CI=true; or apt failed.
+        KubeError: some are missing and UNET_INSTALL=yes is not set; or apt failed.
     """
     missing = missing_packages()
     if not missing:
@@ -58,7 +58,7 @@ def install_packages(cluster: Cluster) -> None:
         raise KubeError("this machine", f"{lacks}, and apt-get", "install them yourself")
     update = ["apt-get", "update"]
     install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-    agreed = os.environ.get("UNET_INSTALL") in ("yes", "upgrade") or os.environ.get("CI") == "true"
+    agreed = os.environ.get("UNET_INSTALL") in ("yes", "upgrade")
     if not agreed:
         commands = f"{' '.join(update)} && {' '.join(install)}"
         raise KubeError("this machine", lacks, f"agree with UNET_INSTALL=yes, or run: {commands}")

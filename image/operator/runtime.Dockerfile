@@ -30,9 +30,10 @@ COPY image/operator/prune /tmp/prune
 RUN sh /tmp/prune /opt/operator \
  && /usr/bin/python3 -m compileall -q -j 2 --invalidation-mode unchecked-hash /opt/operator/lib
 
-# From nothing, so that what a stage removed is in no layer, and no mirror in the history.
+# From nothing, so that what a stage removed is in no layer, and no mirror in the history or in
+# apt's sources.
 FROM system AS clean
-RUN rm -rf /tmp/* /root/.cache
+RUN rm -rf /tmp/* /root/.cache /etc/apt/sources.list /etc/apt/sources.list.d/*
 
 FROM scratch AS runtime
 COPY --from=clean / /

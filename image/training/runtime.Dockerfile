@@ -57,9 +57,10 @@ RUN sh /tmp/prune /opt/unet \
       -x 'lib2to3|/testing/' /opt/unet/lib/python3.11/site-packages
 
 # --- all but our own code ---------------------------------------------------------------
-# From nothing, so that what a stage removed is in no layer, and no mirror in the history.
+# From nothing, so that what a stage removed is in no layer, and no mirror in the history or in
+# apt's sources.
 FROM system AS clean
-RUN rm -rf /tmp/* /root/.cache
+RUN rm -rf /tmp/* /root/.cache /etc/apt/sources.list /etc/apt/sources.list.d/*
 
 FROM scratch AS runtime
 COPY --from=clean / /

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kubelib import api, build, cli, files, host, images, lifecycle, report, rootfs, settings
+from kubelib import api, build, cli, files, host, images, lifecycle, report, settings
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -145,8 +145,7 @@ def test_a_node_that_nothing_is_known_of_has_no_report(monkeypatch: pytest.Monke
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing but an apt-get, which notes that it was called."""
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path)
-    for variable in ("CI", "UNET_INSTALL"):
-        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("UNET_INSTALL", raising=False)
     called = tmp_path / "called"
     apt = tmp_path / "bin" / "apt-get"
     files.write_atomic(apt, f"#!/bin/sh\necho $* >>{called}\n", 0o755)
@@ -162,11 +161,8 @@ def test_nothing_is_installed_unasked(bare: Path):
     assert not bare.exists()
 
 
-@pytest.mark.parametrize(("variable", "value"), [("UNET_INSTALL", "yes"), ("CI", "true")])
-def test_what_was_agreed_to_is_installed(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-):
-    monkeypatch.setenv(variable, value)
+def test_what_was_agreed_to_is_installed(bare: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("UNET_INSTALL", "yes")
     monkeypatch.setattr(build.shutil, "which", lambda name: name if name == "apt-get" else None)
     build.install_packages(settings.Cluster("unet-two"))
     update, install = bare.read_text().splitlines()

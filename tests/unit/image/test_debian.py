@@ -97,13 +97,8 @@ def sources(**settings: str) -> list[str]:
     return [" ".join(line.split()[2:4]) for line in text.splitlines()]
 
 
-def test_without_a_mirror_packages_come_from_debian():
-    main = "http://deb.debian.org/debian"
-    assert sources() == [
-        f"{main} {SUITE}",
-        f"{main} {SUITE}-updates",
-        f"{main}-security {SUITE}-security",
-    ]
+def test_without_a_mirror_the_bases_own_sources_are_taken():
+    assert sources() == []
 
 
 def test_security_updates_may_have_a_mirror_of_their_own():
