@@ -65,7 +65,8 @@ def test_an_interrupt_ends_all():
     )
     demo = Path(__file__).resolve().parents[3] / "demo"
     with subprocess.Popen(
-        [sys.executable, "-c", script],
+        # A shell without job control has its children ignore the signal; a terminal does not.
+        ["env", "--default-signal=INT", sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": str(demo)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
