@@ -20,7 +20,7 @@ from unet.planning.settings import TrainSettings
 from unet.system.errors import DataError
 
 if TYPE_CHECKING:
-    from unet.evaluation.evaluator import OnCase
+    from unet.evaluation.evaluator import OnAgain, OnCase
     from unet.evaluation.folder import Folder
     from unet.evaluation.postprocess import Postprocess
     from unet.evaluation.summary import Results
@@ -154,14 +154,17 @@ def train(settings: TrainSettings, comm: Comm | None = None) -> Training:
 
 
 def evaluate(
-    settings: EvaluateSettings, folder: Folder | None = None, on_case: OnCase | None = None
+    settings: EvaluateSettings,
+    folder: Folder | None = None,
+    on_case: OnCase | None = None,
+    on_again: OnAgain | None = None,
 ) -> Report | None:
     """Scores a model's cases, and writes predictions, pictures, tables and the report.
 
     Args:
-        settings: what to evaluate.
         folder: of the results where they lie otherwise than `Folder(settings.output)` says.
         on_case: is called with each case's result.
+        on_again: is called with each case whose scores no longer hold, and why.
 
     Returns:
         The report; None for one of several shards, which `report` merges.
@@ -175,8 +178,7 @@ def evaluate(
     from unet.system.start_tensorflow import start_tensorflow
 
     shard, shards = parse_shard(settings.shard)
-    start_tensorflow()
-    # These load TensorFlow, whose threads are settled by then.
+    start_tensorflow()  # before what follows loads TensorFlow
     from unet.data.msd import load_dataset
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
@@ -187,12 +189,11 @@ def evaluate(
     dataset = load_dataset(settings.data_path)
     saved = load_model(settings.saved_model)
     predictor = _predictor(settings, saved, channels_for(saved, dataset))
-    postprocess = load_postprocess(saved.path)
-    evaluation = make_settings(saved, dataset, settings.cases, postprocess, predictor)
-    evaluation = as_begun(folder, evaluation)
+    rules = load_postprocess(saved.path)
+    evaluation = make_settings(saved, dataset, settings.cases, rules, predictor)
     draw = draw_overlay if settings.overlays else None
-    evaluator = Evaluator(dataset, predictor, evaluation, folder, draw=draw)
-    evaluator.run(shard, shards, on_case)
+    evaluator = Evaluator(dataset, predictor, as_begun(folder, evaluation), folder, draw=draw)
+    evaluator.run(shard, shards, on_case, on_again)
     return report(folder) if shards == 1 else None
 
 
@@ -234,8 +235,7 @@ def predict(
     """
     from unet.system.start_tensorflow import start_tensorflow
 
-    start_tensorflow()
-    # These load TensorFlow, whose threads are settled by then.
+    start_tensorflow()  # before what follows loads TensorFlow
     from unet.inference.image_files import image_files
     from unet.network.saved_model import load_model
     from unet.system.run_folder import make_folder
