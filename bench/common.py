@@ -97,6 +97,7 @@ class Worker:
             text=True,
             stderr=self._errors,
             env=environment(threads, tree),
+            cwd=tree,  # `python -m`, which a side may start, looks there first
         )
 
     def __enter__(self) -> Worker:
@@ -123,6 +124,14 @@ class Worker:
         self._errors.seek(0)
         tail = "".join(self._errors.readlines()[-8:])
         raise SystemExit(f"{' '.join(self._command)} ended with code {code}:\n{tail}")
+
+
+def keep_freed_memory() -> None:
+    """Tunes a peer's allocator as our own code does; see unet/system/malloc.py."""
+    source = ROOT / "unet/system/malloc.py"
+    names: dict[str, Any] = {"__name__": "malloc"}
+    exec(compile(source.read_text(), source, "exec"), names)
+    names["keep_freed_memory"]()
 
 
 def answer(step: Callable[[], float]) -> None:
@@ -197,6 +206,7 @@ def run(
     address_space: float | None = None,
     extra: Mapping[str, str] | None = None,
     group: Path | None = None,
+    tree: Path | None = None,
 ) -> Finished:
     """Runs a command to its end.
 
@@ -204,6 +214,7 @@ def run(
         address_space: bytes that it may map; beyond them its allocations fail.
         extra: environment variables.
         group: control group to run it in, see `limited_group`.
+        tree: a checkout whose packages it imports and in which it stands, else this one's.
 
     Returns:
         CPU seconds include the children it waited for; peak RSS is the largest process', and
@@ -222,7 +233,8 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment(threads) | dict(extra or {}),
+        env=environment(threads, tree or ROOT) | dict(extra or {}),
+        cwd=tree,
         preexec_fn=limit,
     )
     assert process.stdout is not None, "opened as a pipe"

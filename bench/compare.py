@@ -54,8 +54,9 @@ class Sides:
 def require_own_packages(sides: Sides) -> None:
     """Ends the comparison when a side would run another checkout's code."""
     for name, tree in sides.items():
-        command = [PYTHON, "-P", "-c", "import unet; print(unet.__file__)"]
-        done = run(command, 1, extra={"PYTHONPATH": str(tree)})
+        # As `python -m unet` finds it: the folder it stands in comes before PYTHONPATH.
+        command = [PYTHON, "-c", "import unet; print(unet.__file__)"]
+        done = run(command, 1, tree=tree)
         found = Path(require(done, f"import of unet {name}").output.splitlines()[-1])
         if not found.resolve().is_relative_to(tree):
             raise SystemExit(f"{name}: {tree} holds no package unet; {found} would be measured")
@@ -71,7 +72,7 @@ def compared(seconds: Mapping[str, list[float]]) -> dict[str, object]:
 
 def training_steps(args: argparse.Namespace, sides: Sides) -> dict[str, object]:
     """The step at every size."""
-    found = {}
+    found: dict[str, object] = {}
     for patch, batch, filters in [("8,8,8", 1, "2,4")] if args.quick else SIZES:
         options = {"--patch": patch, "--batch": batch, "--filters": filters}
         own = ["--serve", *flags(options | {"--threads": args.threads})]
@@ -95,21 +96,21 @@ def training_steps(args: argparse.Namespace, sides: Sides) -> dict[str, object]:
     return found
 
 
-def train(tree: Path, data: Path, output: Path, quick: bool) -> Path:
+def train(args: argparse.Namespace, tree: Path, data: Path, output: Path) -> Path:
     """A seeded run with a fixed plan on one thread; returns its folder."""
     options = {
         "--data_path": data,
         "--output": output,
-        "--patch-size": "16,16,16" if quick else "32,48,32",
+        "--patch-size": "16,16,16" if args.quick else "32,48,32",
         "--batch-size": 2,
-        "--precision": "float32",
-        "--filters": 4 if quick else 16,
+        "--precision": args.precision,
+        "--filters": 4 if args.quick else 16,
         "--epochs": 2,
-        "--steps-per-epoch": 2 if quick else 20,
+        "--steps-per-epoch": 2 if args.quick else 20,
         "--threads": 1,
         "--seed": 816,
     }
-    done = run(unet("train", options), 1, extra={"PYTHONPATH": str(tree)})
+    done = run(unet("train", options), 1, tree=tree)
     require(done, f"training in {tree}")
     return output
 
@@ -141,7 +142,7 @@ def inferences(
     args: argparse.Namespace, sides: Sides, data: Path, runs: Mapping[str, Path], folder: Path
 ) -> dict[str, object]:
     """Both engines: the same prepared volumes, each side's own model of the same weights."""
-    found = {}
+    found: dict[str, object] = {}
     asked = argparse.Namespace(
         data_path=data, saved_model=runs["after"], cases="validation", count=args.cases
     )
@@ -163,7 +164,7 @@ def infer_in_turns(
 ) -> dict[str, object]:
     """Case by case in turns; the first round warms up and compares the logits."""
     seconds: Seconds = {"before": [], "after": []}
-    difference = 0.0
+    difference, precisions = 0.0, {}
     for number in range(rounds + 1):
         spent = dict.fromkeys(seconds, 0.0)
         for position, case in enumerate(ids):
@@ -171,12 +172,15 @@ def infer_in_turns(
                 logits = folder / f"{name}.npy"
                 took = workers[name].ask(image=str(folder / f"{case}.npy"), logits=str(logits))
                 spent[name] += took["cpu"]
+                precisions[name] = took["precision"]
             if not number:
                 apart = np.load(folder / "before.npy") - np.load(folder / "after.npy")
                 difference = max(difference, float(np.abs(apart).max()))
         for name, value in spent.items() if number else ():
             seconds[name].append(value)
-    return compared(seconds) | {"largest_difference_of_logits": difference}
+    # Seconds of two precisions say nothing about the code: whoever reads must see them.
+    noted = {"largest_difference_of_logits": difference, "precision": precisions}
+    return compared(seconds) | noted
 
 
 def pipelines(args: argparse.Namespace, sides: Sides, data: Path) -> dict[str, object]:
@@ -189,7 +193,7 @@ def pipelines(args: argparse.Namespace, sides: Sides, data: Path) -> dict[str, o
     for number in range(args.rounds):
         for name, tree in sides.items(number):
             command = [PYTHON, str(tree / "bench/pipeline.py"), *own]
-            done = run(command, args.threads, extra={"PYTHONPATH": str(tree)})
+            done = run(command, args.threads, tree=tree)
             text = require(done, f"pipeline {name}").output
             answer = json.loads(text[text.rindex("\n{\n") if "\n{\n" in text else 0 :])
             plans.add((*answer["patch"], answer["batch"]))
@@ -211,7 +215,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
         require(run(unet("phantom", cases), 1), "phantom")
     runs: dict[str, Path] = {}
     if {"weights", "inference"} & set(args.only):
-        runs = {n: train(t, data, folder / f"run_{n}", args.quick) for n, t in sides.items()}
+        runs = {n: train(args, t, data, folder / f"run_{n}") for n, t in sides.items()}
     for name in args.only:
         if name == "training_step":
             found[name] = training_steps(args, sides)
@@ -241,6 +245,7 @@ def main() -> None:
     add("--rounds", type=int, default=5)
     add("--steps", type=int, default=3, help="steps of a turn (default: 3)")
     add("--cases", type=int, default=4, help="cases of inference, at most")
+    add("--precision", choices=("float32", "bfloat16"), default="float32", help="of `weights`")
     add("--quick", action="store_true", help="sizes that only show that it works")
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
