@@ -9,7 +9,7 @@ VENV_PYTHON := .venv/bin/python
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format architecture
+.PHONY: help lint test unit mpi chaos demo format architecture bench
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
 	$(MAKE) --no-print-directory cluster-images chart-lint check-generated
 	@echo "== $$(date +%T) tests"
 	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos"
+
+bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=… as it says
+	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER))
 
 demo: setup images  ## train on a real cluster and read the Dice score; DATA=… takes real cases
 	demo/run

@@ -40,7 +40,9 @@ from monai.transforms import (
     SpatialPadd,
 )
 from monai.utils import set_determinism
-from monai_tutorial import named, transforms, write_predictions
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from peers.monai_tutorial import named, transforms, write_predictions
 
 RATE, MOMENTUM, DECAY, CLIP, POWER = 1e-2, 0.99, 3e-5, 12.0, 0.9
 BASE_FILTERS, MOST_FILTERS = 32, 320
