@@ -15,7 +15,7 @@ export NO_PROXY := $(no_proxy)
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format architecture
+.PHONY: help lint test unit mpi chaos demo format architecture bench
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ test: packages-test lint  ## everything CI runs: unit, mpirun, API server, real 
 	$(MAKE) --no-print-directory cluster-images chart-lint check-generated
 	@echo "== $$(date +%T) tests"
 	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos"
+
+bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=… as it says
+	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER))
 
 demo:  ## train on a real cluster and read the Dice score; DATA=… takes real cases
 	@$(PYTHON) -B demo/run
