@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from unet.evaluation.settings import EvaluateSettings
 from unet.inference.settings import ModelSettings, PredictSettings
 from unet.planning.settings import TrainSettings
-from unet.system.errors import DataError
+from unet.system.errors import DataError, MemoryShortError, UnetError
 
 if TYPE_CHECKING:
+    from unet.data.dataset import Case
     from unet.evaluation.evaluator import OnCase
     from unet.evaluation.folder import Folder
     from unet.evaluation.postprocess import Postprocess
@@ -220,36 +221,66 @@ def report(folder: Folder) -> Report:
 
 
 def predict(
-    settings: PredictSettings, on_prediction: Callable[[Prediction], None] | None = None
+    settings: PredictSettings,
+    on_prediction: Callable[[Prediction], None] | None = None,
+    on_failure: Callable[[UnetError], None] | None = None,
 ) -> tuple[Prediction, ...]:
     """Predicts images that have no label, one after the other.
 
     Args:
         settings: which images, by which model.
         on_prediction: is called with each prediction once it is written.
+        on_failure: is called at once with what keeps one of several from being predicted.
+
+    An image that cannot be predicted does not keep the others from it.
 
     Raises:
-        DataError: the model or an image cannot be read, or has other channels than the model.
+        DataError: the model cannot be read; or images could not be, or have other channels
+            than the model, after all others are done.
         DiskError: a prediction cannot be written.
     """
     from unet.system.start_tensorflow import start_tensorflow
 
     start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
-    from unet.inference.image_files import image_files
+    from unet.inference.image_files import image_cases
     from unet.network.saved_model import load_model
     from unet.system.run_folder import make_folder
 
-    files = image_files(settings.images)
-    predict_image = _ImagePrediction(settings, load_model(settings.saved_model))
+    saved = load_model(settings.saved_model)
+    cases = image_cases(settings.images, saved.channel_names)
+    predict_image = _ImagePrediction(settings, saved)
     make_folder(settings.output)
-    predictions = []
-    for file in files:
-        prediction = predict_image(file)
+    predictions: list[Prediction] = []
+    failed: list[UnetError] = []
+    for case in cases:
+        try:
+            prediction = predict_image(case)
+        except (DataError, MemoryShortError) as error:
+            failed.append(error)
+            if len(cases) > 1 and on_failure:
+                on_failure(error)
+            continue
         if on_prediction:
             on_prediction(prediction)
         predictions.append(prediction)
+    _require_none(failed, len(cases))
     return tuple(predictions)
+
+
+def _require_none(failed: Sequence[UnetError], asked: int) -> None:
+    """Raises what kept images from being predicted."""
+    if not failed:
+        return
+    first = failed[0]
+    if asked == 1:
+        raise first
+    others = [error.where for error in failed[1:]]
+    found = first.found
+    if others:
+        listed = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        found += f" (and {len(others)} more could not be predicted: {listed})"
+    raise DataError(first.where, found, f"{first.remedy}; the others of {asked} are predicted")
 
 
 class _ImagePrediction:
@@ -262,29 +293,39 @@ class _ImagePrediction:
         self._postprocess = load_postprocess(saved.path)
         self._predictors: dict[tuple[int, ...], Predictor] = {}
 
-    def __call__(self, file: Path) -> Prediction:
-        from unet.data.msd import case_id
-        from unet.data.volume import read_image
-        from unet.inference.image_files import channel_count, model_channels
-        from unet.inference.prediction_file import read_header, write_volume
+    def __call__(self, case: Case) -> Prediction:
+        try:
+            return self._predicted(case)
+        except MemoryError as error:
+            found = f"memory ran out while it was predicted ({str(error) or 'allocation failed'})"
+            remedy = "give this process more memory, or a smaller image"
+            raise MemoryShortError(str(case.image), found, remedy) from None
+
+    def _predicted(self, case: Case) -> Prediction:
+        from unet.data.nifti_file import read_header
+        from unet.data.volume import read_images
+        from unet.inference.image_files import model_channels
+        from unet.inference.prediction_file import write_volume
 
         saved, target = self._bundle, self._bundle.target
-        header = read_header(file)
-        count = channel_count(header.get_data_shape())
-        channels = model_channels(file, count, saved.recipe.channels, saved.channel_names)
-        volume = read_image(file, count, channels)
+        described = read_header(case.image)
+        header, count = described.nifti, len(case.images)
+        if count == 1 and len(described.shape) == 4:
+            count = described.shape[3]
+        channels = model_channels(case, count, saved.channel_names)
+        volume = read_images(case.images, count, channels)
         if channels not in self._predictors:
             self._predictors[channels] = _predictor(self._settings, saved, channels)
-        probabilities = self._predictors[channels].probabilities(volume, case_id(file))
+        probabilities = self._predictors[channels].probabilities(volume, case.id)
         masks = self._postprocess.apply(target.decode(probabilities), target.names)
         output, beside = self._settings.output, None
-        path = output / f"{case_id(file)}_pred.nii.gz"
+        path = output / f"{case.id}_pred.nii.gz"
         write_volume(path, target.label_map(masks), volume.affine, header)
         if self._settings.save_probabilities:
-            beside = output / f"{case_id(file)}_prob.nii.gz"
+            beside = output / f"{case.id}_prob.nii.gz"
             write_volume(beside, probabilities, volume.affine, header)
         voxels = {name: int(masks[..., i].sum()) for i, name in enumerate(target.names)}
-        return Prediction(image=file, file=path, probabilities=beside, voxels=voxels)
+        return Prediction(image=case.image, file=path, probabilities=beside, voxels=voxels)
 
 
 def _predictor(settings: ModelSettings, saved: SavedModel, channels: Sequence[int]) -> Predictor:

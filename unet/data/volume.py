@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unet.data import geometry
 from unet.data.axes import Spacing
+from unet.data.dataset import Case, Dataset
 from unet.data.nifti_file import Stream, open_nifti
 from unet.data.nifti_header import times
 from unet.system.errors import DataError
@@ -74,13 +75,69 @@ def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -
     return Volume(array=array, affine=header.affine, spacing=spacing)
 
 
-def read_label(path: Path, image: Volume, labels: Sequence[int]) -> NDArray[np.uint8]:
+def read_case(
+    dataset: Dataset, case: Case, picked: Sequence[int] | None = None
+) -> tuple[Volume, NDArray[np.uint8] | None]:
+    """Reads a case: its image, and its label where it has one.
+
+    Args:
+        dataset: that the case belongs to.
+        case: to read.
+        picked: indices of the channels to return, None for all.
+
+    Raises:
+        DataError: as for `read_image` and `read_label`.
+        MemoryShortError: there is no memory for it.
+    """
+    image = read_images(case.images, len(dataset.channels), picked)
+    if case.label is None:
+        return image, None
+    return image, read_label(case.label, image, tuple(dataset.labels), dataset.ignore)
+
+
+def read_images(
+    files: Sequence[Path], channels: int, picked: Sequence[int] | None = None
+) -> Volume:
+    """Reads an image whose channels lie in one file or in one file each.
+
+    Raises:
+        DataError: as for `read_image`; the files differ in shape or place.
+        MemoryShortError: there is no memory for it.
+    """
+    if len(files) == 1:
+        return read_image(files[0], channels, picked)
+    if len(files) != channels:
+        found = f"{len(files)} files for the channels of this case"
+        raise DataError(str(files[0]), found, f"dataset.json's modality lists {channels}")
+    used = list(range(channels)) if picked is None else list(picked)
+    array: NDArray[np.float32] | None = None
+    first: Volume | None = None
+    for index, channel in enumerate(used):
+        volume = read_image(files[channel], 1)
+        if first is None or array is None:
+            first = volume
+            array = np.empty((len(used), *reversed(volume.array.shape[:3])), np.float32).T
+        if volume.array.shape != first.array.shape:
+            shapes = times(volume.array.shape[:3]), times(first.array.shape[:3])
+            found = f"shape {shapes[0]}, but {files[used[0]].name} has {shapes[1]}"
+            raise DataError(str(files[channel]), found, "give channels of one and the same case")
+        _require_same_place(files[channel], volume.affine, first)
+        array[..., index] = volume.array[..., 0]
+    assert first is not None, "some channel is used"
+    assert array is not None, "and read"
+    return Volume(array=array, affine=first.affine, spacing=first.spacing)
+
+
+def read_label(
+    path: Path, image: Volume, labels: Sequence[int], ignore: int | None = None
+) -> NDArray[np.uint8]:
     """Reads the label values [X, Y, Z] that belong to `image`.
 
     Args:
         path: of the label.
         image: shape and affine must agree with it.
         labels: the values of dataset.json; 0 is always allowed.
+        ignore: value of voxels that nobody judged; it becomes background.
 
     Raises:
         DataError: as for `read_image`; other shape or position than the image; values that
@@ -93,6 +150,7 @@ def read_label(path: Path, image: Volume, labels: Sequence[int]) -> NDArray[np.u
             found = f"shape {times(shape)}, but its image has {times(image.array.shape[:3])}"
             raise DataError(str(path), found, "pair the label with its own image")
         _require_same_place(path, stream.header.affine, image)
+        known = [*labels, *([] if ignore is None else [ignore])]
         values = np.empty(math.prod(shape), dtype=np.uint8)
         found_values: set[int] = set()
         place = 0
@@ -100,11 +158,13 @@ def read_label(path: Path, image: Volume, labels: Sequence[int]) -> NDArray[np.u
             whole = part if np.issubdtype(part.dtype, np.integer) else _rounded(path, part)
             found_values.update(int(value) for value in np.unique(whole))
             if len(found_values) > MANY_VALUES:
-                _require_known(path, found_values, labels)
+                _require_known(path, found_values, known)
             with np.errstate(invalid="ignore"):  # an unknown value, refused below
                 values[place : place + part.size] = whole.astype(np.uint8)
             place += part.size
-    _require_known(path, found_values, labels)
+    _require_known(path, found_values, known)
+    if ignore in found_values:
+        values[values == ignore] = 0
     return values.reshape(*reversed(shape)).transpose(2, 1, 0)
 
 

@@ -14,7 +14,7 @@ from unet.data import geometry
 from unet.data.channels import pick_channels
 from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
-from unet.data.volume import Volume, read_image, read_label
+from unet.data.volume import Volume, read_case
 from unet.evaluation.folder import CaseResult, Folder, Settings
 from unet.evaluation.metrics import RegionScore, score_region
 from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
@@ -109,10 +109,10 @@ class Evaluator:
             DiskError: a result cannot be written.
         """
         began = time.monotonic()
-        volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
         if case.label is None:
             raise DataError(case.id, "has no label", "use `unet predict` for images without label")
-        label = read_label(case.label, volume, tuple(self.dataset.labels))
+        volume, label = read_case(self.dataset, case, self.predictor.recipe.channels)
+        assert label is not None, "the case has one"
         truth = self.target.region_masks(label)
         raw = self.target.decode(self.predictor.probabilities(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
