@@ -313,17 +313,25 @@ class _ImagePrediction:
         if count == 1 and len(described.shape) == 4:
             count = described.shape[3]
         channels = model_channels(case, count, saved.channel_names)
-        volume = read_images(case.images, count, channels)
         if channels not in self._predictors:
             self._predictors[channels] = _predictor(self._settings, saved, channels)
-        probabilities = self._predictors[channels].probabilities(volume, case.id)
-        masks = self._postprocess.apply(target.decode(probabilities), target.names)
-        output, beside = self._settings.output, None
+        predictor, output, beside = self._predictors[channels], self._settings.output, None
         path = output / f"{case.id}_pred.nii.gz"
-        write_volume(path, target.label_map(masks), volume.affine, header)
+        # The volume itself is let go: it would take as much memory as all that follows.
+        prepared = predictor.prepare(read_images(case.images, count, channels), case.id)
         if self._settings.save_probabilities:
+            probabilities = predictor.restored_probabilities(prepared)
             beside = output / f"{case.id}_prob.nii.gz"
-            write_volume(beside, probabilities, volume.affine, header)
+            write_volume(beside, probabilities, described.affine, header)
+            masks = target.decode(probabilities)
+        elif not self._postprocess.changes_nothing:
+            masks = predictor.masks(prepared)
+        else:
+            label_map, voxels = predictor.label_map(prepared)
+            write_volume(path, label_map, described.affine, header)
+            return Prediction(image=case.image, file=path, probabilities=None, voxels=voxels)
+        masks = self._postprocess.apply(masks, target.names)
+        write_volume(path, target.label_map(masks), described.affine, header)
         voxels = {name: int(masks[..., i].sum()) for i, name in enumerate(target.names)}
         return Prediction(image=case.image, file=path, probabilities=beside, voxels=voxels)
 

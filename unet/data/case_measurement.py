@@ -12,6 +12,7 @@ from unet.data.body import body_of
 from unet.data.case_facts import CaseFacts, ChannelFacts
 from unet.data.dataset import Case, Dataset
 from unet.data.preparation import MAX_SAMPLES
+from unet.data.resampling import value_counts
 from unet.data.volume import Volume, read_case
 
 PERCENTILES = (0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5)  # of the body, per channel
@@ -39,7 +40,7 @@ def facts_of_case(
     counts = np.zeros(256, dtype=np.int64)
     marked, cut = None, 0
     if label is not None:
-        counts = np.bincount(label.ravel(), minlength=256)
+        counts = value_counts(label)
         marked = geometry.to_ras(label, orientation) > 0
         cut = int(marked.sum()) - int(geometry.crop(marked, box).sum())
     return CaseFacts(

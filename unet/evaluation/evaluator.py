@@ -114,7 +114,7 @@ class Evaluator:
         volume, label = read_case(self.dataset, case, self.predictor.recipe.channels)
         assert label is not None, "the case has one"
         truth = self.target.region_masks(label)
-        raw = self.target.decode(self.predictor.probabilities(volume, case.id))
+        raw = self.predictor.masks(self.predictor.prepare(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
         spacing = file_spacing(volume)
         result = CaseResult(

@@ -9,18 +9,12 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from unet.system.errors import DataError, DiskError
 
 REMEDY = "give .tar, .tar.gz, .tgz or .zip"
-PACKED: tuple[tuple[bytes, Callable[[Path], IO[bytes]]], ...] = (
-    (b"\x1f\x8b", gzip.GzipFile),
-    (b"BZh", bz2.BZ2File),
-    (b"\xfd7zXZ", lzma.LZMAFile),
-)
 CHUNK_BYTES = 2**20
 METHODS = {9: "Deflate64", 14: "LZMA", 93: "Zstandard", 98: "PPMd"}
 # What Python's readers raise for bytes that are no archive, or a damaged one.
@@ -101,10 +95,16 @@ def _untar(path: Path, folder: Path, name: str) -> None:
 
 
 def _opened(path: Path) -> IO[bytes]:
+    """The archive's bytes, unpacked."""
     with path.open("rb") as stream:
         start = stream.read(8)
-    opener = next((opener for mark, opener in PACKED if start.startswith(mark)), None)
-    return opener(path) if opener else path.open("rb")
+    if start.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(path))
+    if start.startswith(b"BZh"):
+        return cast("IO[bytes]", bz2.open(path))
+    if start.startswith(b"\xfd7zXZ"):
+        return cast("IO[bytes]", lzma.open(path))
+    return path.open("rb")
 
 
 def _require_inside(member: str, name: str) -> None:
