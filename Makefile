@@ -9,7 +9,7 @@ VENV_PYTHON := .venv/bin/python
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format architecture
+.PHONY: help lint test unit mpi fuzz chaos demo format architecture
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ unit: setup  ## fast tests: no cluster, no mpirun
 
 mpi: setup  ## real mpirun over ssh on loopback addresses
 	$(VENV_PYTHON) -m pytest tests/mpi
+
+fuzz: setup  ## 100,000 generated inputs for each reader, memory bounded, offline; INPUTS=… for more
+	PYTHONPATH=.:image/training $(VENV_PYTHON) tests/fuzz/driver.py --inputs $(or $(INPUTS),100000)
 
 chaos: setup  ## kill the training at random, 50 times over
 	$(VENV_PYTHON) -m pytest tests/chaos

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,12 +119,14 @@ def add_extensions(nifti: nib.Nifti1Header, described: bytes) -> None:
     if len(described) < 12 or not described[0]:
         return
     stream = io.BytesIO(described[4:])
-    try:
-        found = nifti.exts_klass.from_fileobj(  # type: ignore[no-untyped-call]  # nibabel has none
-            stream, len(described) - 4, nifti.endianness != "<"
-        )
-    except Exception:  # remarks that nobody can read are left out
-        return
+    with warnings.catch_warnings():  # of sizes that are no multiple of 16: no fault of the voxels
+        warnings.simplefilter("ignore")
+        try:
+            found = nifti.exts_klass.from_fileobj(  # type: ignore[no-untyped-call]  # nibabel has none
+                stream, len(described) - 4, nifti.endianness != "<"
+            )
+        except Exception:  # remarks that nobody can read are left out
+            return
     nifti.extensions.extend(found)
 
 

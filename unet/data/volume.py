@@ -184,7 +184,9 @@ def _require_finite(path: Path, values: NDArray[np.float32]) -> None:
     bad = 0
     for part in np.array_split(values.reshape(-1), 1 + values.size // 2**22):
         # The sum is finite unless a voxel is not (or the sum overflows): mostly enough.
-        if not np.isfinite(part.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            total = part.sum(dtype=np.float64)
+        if not np.isfinite(total):
             bad += int(part.size - np.isfinite(part).sum())
     if bad:
         found = f"{bad} NaN or infinite voxels of {values.size}"
