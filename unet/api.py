@@ -7,7 +7,7 @@ found, what to do.  Importing this module loads no TensorFlow; the first call do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from unet.evaluation.settings import EvaluateSettings
-from unet.inference.settings import ModelSettings, PredictSettings
+from unet.inference.prediction import Prediction
+from unet.inference.settings import PredictSettings
 from unet.planning.settings import TrainSettings
-from unet.system.errors import DataError, MemoryShortError, UnetError
+from unet.system.errors import DataError, UnetError
 
 if TYPE_CHECKING:
-    from unet.data.dataset import Case
     from unet.evaluation.evaluator import OnCase
     from unet.evaluation.folder import Folder
     from unet.evaluation.postprocess import Postprocess
     from unet.evaluation.summary import Results
-    from unet.inference.predictor import Predictor
-    from unet.network.saved_model import SavedModel
     from unet.parallel.comm import Comm
     from unet.planning.plan import Plan
 
@@ -77,20 +75,6 @@ class Report:
             found = f"{len(missing)} of {self.results.summary.expected} cases have no result"
             remedy = "run the missing `evaluate --shard` again, then `report`"
             raise DataError(str(self.folder), f"{found}, {missing[0]} among them", remedy)
-
-
-class Prediction(BaseModel):
-    """One image's prediction."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image: Path
-    file: Path
-    """IMAGE_pred.nii.gz, on the image's own grid."""
-    probabilities: Path | None
-    """IMAGE_prob.nii.gz, where it was asked for."""
-    voxels: dict[str, int]
-    """By region."""
 
 
 def plan(settings: TrainSettings, *, progress: bool = False) -> Plan:
@@ -181,13 +165,14 @@ def evaluate(
     from unet.data.msd import load_dataset
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
+    from unet.inference.predictor import make_predictor
     from unet.network.saved_model import load_model
     from unet.report.overlay import draw_overlay
 
     folder = folder or Folder(settings.output)
     dataset = load_dataset(settings.data_path)
     saved = load_model(settings.saved_model)
-    predictor = _predictor(settings, saved, channels_for(saved, dataset))
+    predictor = make_predictor(settings, saved, channels_for(saved, dataset))
     postprocess = load_postprocess(saved.path)
     evaluation = make_settings(saved, dataset, settings.cases, postprocess, predictor)
     evaluation = as_begun(folder, evaluation)
@@ -243,106 +228,6 @@ def predict(
 
     start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
-    from unet.inference.image_files import image_cases
-    from unet.network.saved_model import load_model
-    from unet.system.run_folder import make_folder
+    from unet.evaluation.predict_images import predict_images
 
-    saved = load_model(settings.saved_model)
-    cases = image_cases(settings.images, saved.channel_names)
-    predict_image = _ImagePrediction(settings, saved)
-    make_folder(settings.output)
-    predictions: list[Prediction] = []
-    failed: list[UnetError] = []
-    for case in cases:
-        try:
-            prediction = predict_image(case)
-        except (DataError, MemoryShortError) as error:
-            failed.append(error)
-            if len(cases) > 1 and on_failure:
-                on_failure(error)
-            continue
-        if on_prediction:
-            on_prediction(prediction)
-        predictions.append(prediction)
-    _require_none(failed, len(cases))
-    return tuple(predictions)
-
-
-def _require_none(failed: Sequence[UnetError], asked: int) -> None:
-    """Raises what kept images from being predicted."""
-    if not failed:
-        return
-    first = failed[0]
-    if asked == 1:
-        raise first
-    others = [error.where for error in failed[1:]]
-    found = first.found
-    if others:
-        listed = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
-        found += f" (and {len(others)} more could not be predicted: {listed})"
-    raise DataError(first.where, found, f"{first.remedy}; the others of {asked} are predicted")
-
-
-class _ImagePrediction:
-    """Predicts one image; keeps a predictor for each choice of channels."""
-
-    def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
-        from unet.evaluation.postprocess import load_postprocess
-
-        self._settings, self._bundle = settings, saved
-        self._postprocess = load_postprocess(saved.path)
-        self._predictors: dict[tuple[int, ...], Predictor] = {}
-
-    def __call__(self, case: Case) -> Prediction:
-        try:
-            return self._predicted(case)
-        except MemoryError as error:
-            found = f"memory ran out while it was predicted ({str(error) or 'allocation failed'})"
-            remedy = "give this process more memory, or a smaller image"
-            raise MemoryShortError(str(case.image), found, remedy) from None
-
-    def _predicted(self, case: Case) -> Prediction:
-        from unet.data.nifti_file import read_header
-        from unet.data.volume import read_images
-        from unet.inference.image_files import model_channels
-        from unet.inference.prediction_file import write_volume
-
-        saved, target = self._bundle, self._bundle.target
-        described = read_header(case.image)
-        header, count = described.nifti, len(case.images)
-        if count == 1 and len(described.shape) == 4:
-            count = described.shape[3]
-        channels = model_channels(case, count, saved.channel_names)
-        if channels not in self._predictors:
-            self._predictors[channels] = _predictor(self._settings, saved, channels)
-        predictor, output, beside = self._predictors[channels], self._settings.output, None
-        path = output / f"{case.id}_pred.nii.gz"
-        # The volume itself is let go: it would take as much memory as all that follows.
-        prepared = predictor.prepare(read_images(case.images, count, channels), case.id)
-        if self._settings.save_probabilities:
-            probabilities = predictor.restored_probabilities(prepared)
-            beside = output / f"{case.id}_prob.nii.gz"
-            write_volume(beside, probabilities, described.affine, header)
-            masks = target.decode(probabilities)
-        elif not self._postprocess.changes_nothing:
-            masks = predictor.masks(prepared)
-        else:
-            label_map, voxels = predictor.label_map(prepared)
-            write_volume(path, label_map, described.affine, header)
-            return Prediction(image=case.image, file=path, probabilities=None, voxels=voxels)
-        masks = self._postprocess.apply(masks, target.names)
-        write_volume(path, target.label_map(masks), described.affine, header)
-        voxels = {name: int(masks[..., i].sum()) for i, name in enumerate(target.names)}
-        return Prediction(image=case.image, file=path, probabilities=beside, voxels=voxels)
-
-
-def _predictor(settings: ModelSettings, saved: SavedModel, channels: Sequence[int]) -> Predictor:
-    from unet.inference.predictor import Predictor
-
-    return Predictor(
-        saved,
-        channels,
-        backend=settings.backend,
-        overlap=settings.overlap,
-        mirror=settings.mirror,
-    )
+    return predict_images(settings, on_prediction, on_failure)

@@ -20,6 +20,7 @@ from unet.inference.engines import (
     choose_engine,
     make_engine,
 )
+from unet.inference.settings import ModelSettings
 from unet.inference.sliding_window import rolling_axis, sliding_rows
 from unet.network.model import build_network
 from unet.network.saved_model import SavedModel
@@ -159,6 +160,19 @@ class Predictor:
         activated = (activate(row, self.saved.target) for row in rows)
         axis = rolling_axis(image.shape[:3], window)
         return restored(activated, axis, prepared.record, use, dtype, width)
+
+
+def make_predictor(
+    settings: ModelSettings, saved: SavedModel, channels: Sequence[int]
+) -> Predictor:
+    """A predictor as the settings say, for images with the model's channels at `channels`."""
+    return Predictor(
+        saved,
+        channels,
+        backend=settings.backend,
+        overlap=settings.overlap,
+        mirror=settings.mirror,
+    )
 
 
 @dataclass(frozen=True)
