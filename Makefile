@@ -15,7 +15,7 @@ export NO_PROXY := $(no_proxy)
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format architecture bench
+.PHONY: help lint test unit mpi fuzz chaos demo format architecture bench
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ unit: packages-lint setup  ## fast tests: no cluster, no mpirun
 
 mpi: packages-lint setup  ## real mpirun over ssh on loopback addresses
 	$(VENV_PYTHON) -m pytest tests/mpi
+
+fuzz: setup  ## 100,000 generated inputs for each reader, memory bounded, offline; INPUTS=… for more
+	PYTHONPATH=.:image/training $(VENV_PYTHON) tests/fuzz/driver.py --inputs $(or $(INPUTS),100000)
 
 chaos: setup  ## kill the training at random, 50 times over
 	$(VENV_PYTHON) -m pytest tests/chaos

@@ -14,7 +14,7 @@ from unet.data import geometry
 from unet.data.channels import pick_channels
 from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
-from unet.data.volume import Volume, read_image, read_label
+from unet.data.volume import Volume, read_case
 from unet.evaluation.file_identity import identify
 from unet.evaluation.folder import CaseResult, Folder, Settings
 from unet.evaluation.metrics import RegionScore, score_region
@@ -132,9 +132,10 @@ class Evaluator:
         """Why scores do not hold any more, in words; None if they do."""
         if result.settings != self.settings.digest:
             return "its scores are of another model or of other settings"
-        if result.image is None or result.label is None or case.label is None:
+        if not result.images or result.label is None or case.label is None:
             return "its scores do not say of which files they are"
-        if not result.image.is_of(case.image):
+        read = zip(result.images, case.images, strict=False)
+        if len(result.images) != len(case.images) or not all(was.is_of(file) for was, file in read):
             return "its image has changed since it was scored"
         if not result.label.is_of(case.label):
             return "its label has changed since it was scored"
@@ -150,11 +151,11 @@ class Evaluator:
         began = time.monotonic()
         if case.label is None:
             raise DataError(case.id, "has no label", "use `unet predict` for images without label")
-        identities = identify(case.image), identify(case.label)
-        volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
-        label = read_label(case.label, volume, tuple(self.dataset.labels))
+        images, label_file = tuple(map(identify, case.images)), identify(case.label)
+        volume, label = read_case(self.dataset, case, self.predictor.recipe.channels)
+        assert label is not None, "the case has one"
         truth = self.target.region_masks(label)
-        raw = self.target.decode(self.predictor.probabilities(volume, case.id))
+        raw = self.predictor.masks(self.predictor.prepare(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
         spacing = file_spacing(volume)
         result = CaseResult(
@@ -169,8 +170,8 @@ class Evaluator:
             },
             seconds=round(time.monotonic() - began, 3),
             backend=self.predictor.ran,
-            image=identities[0],
-            label=identities[1],
+            images=images,
+            label=label_file,
         )
         label_maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)

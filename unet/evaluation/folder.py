@@ -87,9 +87,9 @@ class CaseResult(BaseModel):
     seconds: float
     backend: str
     """Engine and precision."""
-    image: FileIdentity | None = None
+    images: tuple[FileIdentity, ...] = ()
     label: FileIdentity | None = None
-    """Of the files that were read; None from releases that did not record them."""
+    """Of the files that were read; nothing from releases that did not record them."""
 
     @property
     def dice(self) -> float:

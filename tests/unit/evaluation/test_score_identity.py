@@ -60,9 +60,9 @@ def test_an_image_of_the_same_size_and_time_is_known_by_its_bytes(
         os.utime(plain, times)
 
     before, after, said = again(copy, model_file, tmp_path, capfd, change)
-    assert before[1]["image"]["size"] == after[1]["image"]["size"]
-    assert before[1]["image"]["mtime_ns"] == after[1]["image"]["mtime_ns"]
-    assert before[1]["image"]["sha256"] != after[1]["image"]["sha256"]
+    assert before[1]["images"][0]["size"] == after[1]["images"][0]["size"]
+    assert before[1]["images"][0]["mtime_ns"] == after[1]["images"][0]["mtime_ns"]
+    assert before[1]["images"][0]["sha256"] != after[1]["images"][0]["sha256"]
     assert "case_1: its image has changed since it was scored; it is scored again" in said
 
 
