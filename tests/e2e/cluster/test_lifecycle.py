@@ -141,8 +141,10 @@ def test_of_two_checkouts_that_start_at_once_one_is_told(
     kube: Kube, two_nodes: Kubectl, tmp_path: Path
 ):
     kube("down")
-    other = tmp_path / "checkout" / "cluster"
-    shutil.copytree(CHECKOUT / "cluster", other)
+    checkout = tmp_path / "checkout"
+    for folder in ("cluster", "image/debian"):
+        shutil.copytree(CHECKOUT / folder, checkout / folder)
+    other = checkout / "cluster"
     both = [kube, Kube(kube.port + 1, other)]
     started = [
         subprocess.Popen(each.command("up", "--nodes", "1"), stderr=subprocess.PIPE, text=True)
