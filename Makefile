@@ -3,18 +3,24 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 VENV_PYTHON := .venv/bin/python
+comma := ,
+
+# What runs here talks to 127.0.0.1; a proxy for downloads must not be asked for that.
+LOOPBACK := 127.0.0.1,localhost
+export no_proxy := $(if $(or $(no_proxy),$(NO_PROXY)),$(or $(no_proxy),$(NO_PROXY))$(comma),)$(LOOPBACK)
+export NO_PROXY := $(no_proxy)
 
 -include setup/setup.mk
 -include cluster/cluster.mk
 -include image/image.mk
 -include operator/operator.mk
 
-.PHONY: help lint test unit mpi chaos demo format architecture
+.PHONY: help lint test unit mpi fuzz chaos demo format architecture bench
 
 help:  ## print this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-lint: setup layers  ## format, lint, types, import layers, shell
+lint: packages-lint setup layers  ## format, lint, types, import layers, shell
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -27,16 +33,19 @@ format:  ## let ruff rewrite what it can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-unit: setup  ## fast tests: no cluster, no mpirun
+unit: packages-lint setup  ## fast tests: no cluster, no mpirun
 	$(VENV_PYTHON) -m pytest tests/unit
 
-mpi: setup  ## real mpirun over ssh on loopback addresses
+mpi: packages-lint setup  ## real mpirun over ssh on loopback addresses
 	$(VENV_PYTHON) -m pytest tests/mpi
+
+fuzz: setup  ## 100,000 generated inputs for each reader, memory bounded, offline; INPUTS=… for more
+	PYTHONPATH=.:image/training $(VENV_PYTHON) tests/fuzz/driver.py --inputs $(or $(INPUTS),100000)
 
 chaos: setup  ## kill the training at random, 50 times over
 	$(VENV_PYTHON) -m pytest tests/chaos
 
-test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
+test: packages-test lint  ## everything CI runs: unit, mpirun, API server, real cluster
 	@echo "== $$(date +%T) images, and the programs of the cluster"
 	$(MAKE) --no-print-directory -j2 images $(if $(THROWAWAY),cluster-build)
 	@echo "== $$(date +%T) cluster"
@@ -45,5 +54,11 @@ test: lint  ## everything CI runs: unit, mpirun, API server, real cluster
 	@echo "== $$(date +%T) tests"
 	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos"
 
-demo: setup images  ## train on a real cluster and read the Dice score; DATA=… takes real cases
-	demo/run
+bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=… as it says
+	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER))
+
+demo:  ## train on a real cluster and read the Dice score; DATA=… takes real cases
+	@$(PYTHON) -B demo/run
+
+image-training image-operator: | packages-images
+cluster cluster-build: | packages-cluster

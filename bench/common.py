@@ -7,11 +7,13 @@ import contextlib
 import json
 import math
 import os
+import platform
 import resource
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,24 +61,43 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
     return spread([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
-def environment(threads: int) -> dict[str, str]:
-    """This environment with a fixed number of threads, for either side's libraries."""
-    fixed = {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+def environment(threads: int, tree: Path = ROOT) -> dict[str, str]:
+    """This environment with a fixed number of threads and a checkout's own packages."""
+    fixed = {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(tree), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return {**os.environ, **fixed}
 
 
-class Worker:
-    """A process that answers each line of JSON with one; ended with the block."""
+def machine() -> str:
+    """This machine in a few words: processor, cores, number formats that matter here."""
+    text = Path("/proc/cpuinfo").read_text()
+    values = {
+        key.strip(): value.strip()
+        for key, _, value in (line.partition(":") for line in text.splitlines())
+    }
+    formats = [f for f in ("avx512_bf16", "amx_bf16") if f in values.get("flags", "").split()]
+    cores = len(os.sched_getaffinity(0))
+    name = values.get("model name", platform.machine())
+    return f"{name}, {cores} cores, {' and '.join(formats) or 'no bfloat16'}"
 
-    def __init__(self, command: Sequence[str], threads: int) -> None:
+
+class Worker:
+    """A process that answers each line of JSON with one; ended with the block.
+
+    Args:
+        tree: the checkout whose packages it imports.
+    """
+
+    def __init__(self, command: Sequence[str], threads: int, tree: Path = ROOT) -> None:
         self._command = command
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed with the block
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            stderr=subprocess.DEVNULL,
-            env=environment(threads),
+            stderr=self._errors,
+            env=environment(threads, tree),
+            cwd=tree,  # `python -m`, which a side may start, looks there first
         )
 
     def __enter__(self) -> Worker:
@@ -86,6 +107,7 @@ class Worker:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
+        self._errors.close()
 
     def ask(self, **request: object) -> dict[str, Any]:
         """Sends one request and returns its answer, whose fields are the worker's own."""
@@ -98,7 +120,18 @@ class Worker:
             if line.startswith("{"):
                 answer: dict[str, Any] = json.loads(line)
                 return answer
-        raise SystemExit(f"{self._command} ended with code {self._process.wait()}")
+        code = self._process.wait()
+        self._errors.seek(0)
+        tail = "".join(self._errors.readlines()[-8:])
+        raise SystemExit(f"{' '.join(self._command)} ended with code {code}:\n{tail}")
+
+
+def keep_freed_memory() -> None:
+    """Tunes a peer's allocator as our own code does; see unet/system/malloc.py."""
+    source = ROOT / "unet/system/malloc.py"
+    names: dict[str, Any] = {"__name__": "malloc"}
+    exec(compile(source.read_text(), source, "exec"), names)
+    names["keep_freed_memory"]()
 
 
 def answer(step: Callable[[], float]) -> None:
@@ -173,6 +206,7 @@ def run(
     address_space: float | None = None,
     extra: Mapping[str, str] | None = None,
     group: Path | None = None,
+    tree: Path | None = None,
 ) -> Finished:
     """Runs a command to its end.
 
@@ -180,6 +214,7 @@ def run(
         address_space: bytes that it may map; beyond them its allocations fail.
         extra: environment variables.
         group: control group to run it in, see `limited_group`.
+        tree: a checkout whose packages it imports and in which it stands, else this one's.
 
     Returns:
         CPU seconds include the children it waited for; peak RSS is the largest process', and
@@ -198,7 +233,8 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment(threads) | dict(extra or {}),
+        env=environment(threads, tree or ROOT) | dict(extra or {}),
+        cwd=tree,
         preexec_fn=limit,
     )
     assert process.stdout is not None, "opened as a pipe"

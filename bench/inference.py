@@ -1,12 +1,15 @@
 """Inference against MONAI's sliding_window_inference: same network, weights, windows, cases.
 
-    python bench/inference.py --data_path DIR --saved_model RUN --peer-python PEER/bin/python
+    python bench/inference.py --data_path DIR [--saved_model RUN] --peer-python PEER/bin/python
 
 PEER is an environment with torch and monai (`pip install torch monai`), never the project's.
 Each side, our two engines and the peer, is a process of its own, and they take turns case by
 case, so that whatever else the machine does meets all. Measured is the processor time from a
 prepared volume to its logits, without mirroring; a first round warms up and gives the Dice.
-The peer takes the fastest of its own settings (memory layout, windows at once, bfloat16).
+Without --saved_model one is trained for --train-for first.  The peer takes the fastest of its
+own settings (memory layout, windows at once, eager or torch.compile).  All sides compute in
+the same precision, which is printed: that of the model's training; bfloat16 is open to a
+peer only where it is open to our engines, which try it for a bfloat16-trained model alone.
 
 Prints JSON: voxels of volume per CPU second of each, the ratio of the default engine to the
 peer and of our engines to each other, and every mean Dice on the prepared grid.
@@ -27,7 +30,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from common import PYTHON, ROOT, Worker, bars, given, parser, ratios, spread
+from common import (
+    PYTHON,
+    ROOT,
+    Worker,
+    bars,
+    given,
+    parser,
+    ratios,
+    require,
+    run,
+    spread,
+    unet,
+)
 
 if TYPE_CHECKING:
     from unet.data.regions import Target
@@ -60,6 +75,13 @@ def serve(args: argparse.Namespace) -> None:
         np.save(request["logits"], logits)
         notes = {"windows_at_once": engine.batch, "precision": engine.precision}
         print(json.dumps({"cpu": cpu, "wall": wall, **notes}), flush=True)
+
+
+def train(args: argparse.Namespace, folder: Path) -> Path:
+    """A model for the comparison."""
+    options = {"--data_path": args.data_path, "--output": folder, "--time-budget": args.train_for}
+    require(run(unet("train", options), args.threads), "unet train")
+    return folder
 
 
 def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], Target]:
@@ -177,11 +199,12 @@ def read_arguments() -> argparse.Namespace:
     arguments = parser(__doc__)
     add = arguments.add_argument
     add("--data_path", type=Path, required=True)
-    add("--saved_model", type=Path, required=True)
+    add("--saved_model", type=Path)
+    add("--train-for", default="4m", help="without --saved_model (default: 4m)")
     add("--peer-python", required=True, help="python with torch and monai")
     add("--cases", default="validation")
-    add("--count", type=int, default=6, help="cases, at most")
-    add("--rounds", type=int, default=3)
+    add("--count", type=int, default=10, help="cases, at most")
+    add("--rounds", type=int, default=5)
     add("--overlap", type=float, default=0.5)
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
     add("--own-windows", action="store_true", help="ours chooses its window, as evaluate does")
@@ -197,8 +220,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
+        args.saved_model = args.saved_model or train(args, folder / "run")
         ids, target = prepare(args, folder)
-        commands = {engine: [PYTHON, __file__, *sys.argv[1:], "--serve", engine] for engine in OURS}
+        served = [*sys.argv[1:], "--saved_model", str(args.saved_model)]
+        commands = {engine: [PYTHON, __file__, *served, "--serve", engine] for engine in OURS}
         peer = [args.peer_python, str(ROOT / "bench/peers/inference.py"), name]
         commands[PEER] = [*peer, str(args.overlap), str(args.threads)]
         sides = {n: stack.enter_context(Worker(c, args.threads)) for n, c in commands.items()}

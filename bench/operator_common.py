@@ -196,6 +196,15 @@ def trainings_in(phase: str) -> int:
     return int(metrics(operator_pod()).get(f'unet_trainings{{phase="{phase}"}}', 0))
 
 
+def phases() -> dict[str, int]:
+    """How many trainings the operator counts in every phase that it has any in."""
+    pairs = (
+        (re.fullmatch(r'unet_trainings\{phase="(\w+)"\}', series), value)
+        for series, value in metrics(operator_pod()).items()
+    )
+    return {found[1]: int(value) for found, value in pairs if found and value}
+
+
 @dataclass
 class Meter:
     """Samples the operator's memory and CPU time once a second while the block runs."""

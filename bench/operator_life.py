@@ -26,7 +26,7 @@ from common import bars, parser, spread
 from operator_common import ACCOUNT, kubectl, training, wait_until
 
 NAMESPACE = "bench-operator"
-IMAGE = "unet-operator/training:dev"
+IMAGE = "unet.invalid/training:dev"
 SPEC = {
     "training": {
         "epochs": 3,

@@ -3,10 +3,13 @@
     python bench/scaling.py [--patch 40,56,40 --batch 2]
 
 Weak scaling: every rank keeps its batch, so with perfect scaling a step takes as long as
-alone.  Compared are settings of how Intel MPI waits, in turns, because Horovod's thread
-waits on a core that TensorFlow needs.  Efficiency by wall is what a user feels, but on a
-machine with other work it also counts that work; efficiency by CPU (seconds of one rank
-alone over the mean of two) shows what communication itself burns.
+alone.  First as shipped: the package's own settings and nothing else, by TCP as between two
+pods, and by shared memory as within one.  Then, over shared memory, settings of how Intel
+MPI waits, in turns, because Horovod's thread waits on a core that TensorFlow needs.
+
+Efficiency by wall is what a user feels, but on a machine with other work it also counts
+that work; efficiency by CPU (seconds of one rank alone over the mean of two) shows what
+communication itself burns.
 """
 
 from __future__ import annotations
@@ -20,13 +23,20 @@ from pathlib import Path
 import numpy as np
 from common import PYTHON, ROOT, bars, flags, numbers, parser, ratios, require, run, spread
 
+SHM = {"I_MPI_FABRICS": "shm"}
+# Ranks of one host would share memory: TCP has to be asked for, and runs over loopback.
+TCP = {"I_MPI_FABRICS": "ofi", "FI_PROVIDER": "tcp", "FI_TCP_IFACE": "lo"}
+SHIPPED = {"as shipped, tcp": TCP, "as shipped, shared memory": SHM}
 WAITS = {
     "spin": {"I_MPI_THREAD_YIELD": "0", "I_MPI_THREAD_SLEEP": "0"},
     "yield": {"I_MPI_THREAD_YIELD": "2", "I_MPI_THREAD_SLEEP": "0"},
     "yield, sleep 100 us": {"I_MPI_THREAD_YIELD": "3", "I_MPI_THREAD_SLEEP": "100"},
-    "yield, sleep 1000 us": {"I_MPI_THREAD_YIELD": "3", "I_MPI_THREAD_SLEEP": "1000"},
     "wait mode": {"I_MPI_WAIT_MODE": "1"},
 }
+
+
+SETTINGS = SHIPPED | {name: SHM | wait for name, wait in WAITS.items()}
+"""What the ranks' environment holds besides the package's own defaults, by setting."""
 
 
 def rank(args: argparse.Namespace) -> None:
@@ -89,7 +99,6 @@ def launch(args: argparse.Namespace, ranks: int, wait: dict[str, str]) -> dict[s
     own = [PYTHON, __file__, "--rank", *flags(options)]
     mpi = Path(PYTHON).parent / "mpiexec.hydra"
     fixed = {
-        "I_MPI_FABRICS": "shm",
         "I_MPI_PIN": "0",
         "I_MPI_ROOT": str(mpi.parent.parent),
         "LD_LIBRARY_PATH": str(mpi.parent.parent / "lib"),
@@ -107,12 +116,12 @@ Seconds = dict[str, list[float]]
 
 def measure(args: argparse.Namespace) -> tuple[Seconds, Seconds]:
     """Every setting once a round, each beside a rank alone; by wall and by CPU."""
-    wall: Seconds = {name: [] for name in (*WAITS, "one rank")}
+    wall: Seconds = {name: [] for name in (*SETTINGS, "one rank")}
     cpu: Seconds = {name: [] for name in wall}
     for number in range(args.rounds):
         for name in list(wall)[:: 1 if number % 2 else -1]:
             alone = name == "one rank"
-            found = launch(args, 1 if alone else 2, {} if alone else WAITS[name])
+            found = launch(args, 1 if alone else 2, {} if alone else SETTINGS[name])
             assert found["ranks"] == (1 if alone else 2), "not as many ranks as were asked for"
             wall[name].append(found["wall"])
             cpu[name].append(found["cpu"])
@@ -130,8 +139,8 @@ def result(args: argparse.Namespace, wall: Seconds, cpu: Seconds) -> dict[str, o
         "voxels_per_rank_and_step": args.batch * math.prod(args.patch),
         "wall_seconds_per_step": {name: spread(s) for name, s in wall.items()},
         "cpu_seconds_per_rank_and_step": {name: spread(s) for name, s in cpu.items()},
-        "efficiency_wall": {n: ratios(wall["one rank"], wall[n]) for n in WAITS},
-        "efficiency_cpu": {n: ratios(cpu["one rank"], cpu[n]) for n in WAITS},
+        "efficiency_wall": {n: ratios(wall["one rank"], wall[n]) for n in SETTINGS},
+        "efficiency_cpu": {n: ratios(cpu["one rank"], cpu[n]) for n in SETTINGS},
     }
 
 
@@ -153,7 +162,7 @@ def main() -> None:
     wall, cpu = measure(args)
     print(json.dumps(result(args, wall, cpu), indent=1))
     if args.figure:
-        efficiency = {name: ratios(wall["one rank"], wall[name]) for name in WAITS}
+        efficiency = {name: ratios(wall["one rank"], wall[name]) for name in SETTINGS}
         bars(args.figure, "Two ranks against one", "scaling efficiency by wall time", efficiency)
 
 

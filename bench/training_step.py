@@ -6,7 +6,9 @@ PEER is an environment with torch and monai, never the project's.  PyTorch gets 
 network: filters, levels, instance norm, transposed convolutions, deep supervision, Dice plus
 cross-entropy, clipping, AdamW.  DynUNet is MONAI's closest; it has one convolution more in
 each decoder level, so its rate is multiplied by its FLOPs over ours.  The better peer is the
-fastest of their memory layouts, and of bfloat16 autocast where the CPU has it.
+fastest of their memory layouts, of eager and torch.compile, and of bfloat16 autocast where
+ours computes in bfloat16.  Every side's allocator keeps what a step frees, and every side
+holds one batch in memory from the start.
 
 Each side is a process; they take turns, and a round's ratio compares steps that met the same
 load.  Also measured: the machine's float32 GEMM rate, and each side's share of it, counting
@@ -127,9 +129,10 @@ def sides_of(args: argparse.Namespace) -> dict[str, list[str]]:
     peer = [args.peer_python, str(ROOT / "bench/peers/training_step.py"), *common]
     networks, layouts = ("pytorch", "monai"), ("contiguous", "channels_last_3d")
     precisions = ("float32", "bfloat16") if args.bfloat16 else ("float32",)
-    for network, layout, precision in itertools.product(networks, layouts, precisions):
-        own = {"--network": network, "--layout": layout, "--precision": precision}
-        commands[f"{network}, {layout}, {precision}"] = [*peer, *flags(own)]
+    ways = ("eager", "compiled")
+    for network, layout, precision, way in itertools.product(networks, layouts, precisions, ways):
+        own = {"--network": network, "--layout": layout, "--precision": precision, "--compile": way}
+        commands[f"{network}, {layout}, {precision}, {way}"] = [*peer, *flags(own)]
     return commands
 
 

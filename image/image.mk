@@ -2,7 +2,8 @@
 
 .PHONY: images image-training image-operator
 
-images: image-training image-operator  ## build both images, without Docker
+images:  ## build both images side by side, without Docker
+	@$(MAKE) --no-print-directory -j2 image-training image-operator
 
 image-training image-operator: image-%: $(VENV)/.setup-done
 	image/build $*

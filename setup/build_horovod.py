@@ -37,6 +37,23 @@ PATCH = HERE / "horovod-0.28.1-tensorflow-2.21.patch"
 RUNPATH = "$ORIGIN/../../../..:$ORIGIN/../../tensorflow"
 
 PIP = (sys.executable, "-m", "pip")
+ANSWERS_WITHOUT_RUNNING = f"""
+from pathlib import Path
+
+class Backend:
+    def get_requires_for_build_wheel(self, config_settings=None):
+        return []
+
+    def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
+        folder = Path(metadata_directory, "horovod-{HOROVOD}.dist-info")
+        folder.mkdir()
+        text = "Metadata-Version: 2.1\\nName: horovod\\nVersion: {HOROVOD}\\n"
+        (folder / "METADATA").write_text(text)
+        return folder.name
+
+__legacy__ = Backend()
+"""
+"""Stands in for setuptools.build_meta while pip downloads."""
 BUILD_ENVIRONMENT = {
     "HOROVOD_WITH_TENSORFLOW": "1",
     "HOROVOD_WITH_MPI": "1",
@@ -57,7 +74,7 @@ def inputs() -> dict[str, str]:
         "python": sysconfig.get_config_var("SOABI"),
         "machine": platform.machine(),
         "libc": "-".join(platform.libc_ver()),
-        "tensorflow": version("tensorflow"),
+        "tensorflow-cpu": version("tensorflow-cpu"),
         "impi-devel": version("impi-devel"),
     }
 
@@ -85,24 +102,30 @@ def run(command: list[str], log: Path, **extra: str) -> None:
         sys.exit(f"{tail}\n{command[0]}: ended with code {code}; the whole log is {log}")
 
 
+def download(folder: Path, log: Path, digest: str = SDIST_SHA256) -> Path:
+    """Horovod's source distribution from pip's index, none of which has been run.
+
+    pip compares the digest before it unpacks, and then asks the archive's `setup.py` for its
+    metadata, with all the rights of whoever calls.  It is given a build backend that answers
+    without.
+
+    Raises:
+        SystemExit: another digest, or no such file; the log's tail says which.
+    """
+    (folder / "wanted.txt").write_text(f"horovod=={HOROVOD} --hash=sha256:{digest}\n")
+    backend = folder / "backend" / "setuptools"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").touch()
+    (backend / "build_meta.py").write_text(ANSWERS_WITHOUT_RUNNING)
+    words = ["--no-deps", "--no-build-isolation", "--use-pep517", "--no-binary", "horovod"]
+    words += ["--require-hashes", "-r", str(folder / "wanted.txt"), "-d", str(folder)]
+    run([*PIP, "download", "-q", *words], log, PYTHONPATH=str(backend.parent))
+    return folder / f"horovod-{HOROVOD}.tar.gz"
+
+
 def fetch(folder: Path, log: Path) -> Path:
-    """Horovod's source distribution, checked against its digest, unpacked and patched."""
-    run(
-        [
-            *PIP,
-            "download",
-            "-q",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-binary",
-            "horovod",
-            "-d",
-            str(folder),
-            f"horovod=={HOROVOD}",
-        ],
-        log,
-    )
-    archive = folder / f"horovod-{HOROVOD}.tar.gz"
+    """Horovod's source, unpacked and patched."""
+    archive = download(folder, log)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != SDIST_SHA256:
         sys.exit(f"{archive.name}: sha256 {digest}; expected {SDIST_SHA256}; do not use it")
@@ -187,11 +210,13 @@ def main() -> None:
     if arguments.wheel_only:
         print(wheel)
         return
-    log = Path(tempfile.gettempdir()) / "unet-horovod-install.log"
+    # Where nobody else can have put a link; kept when it fails.
+    folder = Path(tempfile.mkdtemp(prefix="unet-horovod-"))
     run(
         [*PIP, "install", "-q", "--no-deps", "--force-reinstall", "--no-index", str(wheel)],
-        log,
+        folder / "install.log",
     )
+    shutil.rmtree(folder)
     print(f"installed {wheel}")
 
 

@@ -1,47 +1,67 @@
 # make setup: everything that training, tests and tools need, in .venv and from Debian.
 # Pinned with hashes by setup/*.lock; `make lock` renews those.
 
-PYTHON ?= python3
+# The packages want 3.11; on newer machines it is beside another python3.
+ifndef PYTHON
+PYTHON := $(firstword $(foreach name,python3 python3.11,$(shell $(name) -c \
+  'import sys; sys.version_info[:2] == (3, 11) and print("$(name)")' 2>/dev/null)) python3)
+endif
 UNET_CACHE ?= $(HOME)/.cache/unet-operator
-export UNET_CACHE
+export PYTHON UNET_CACHE
 
 VENV := .venv
-LOCKS := setup/train.lock setup/operator.lock setup/build.lock setup/dev.lock
-# The first line builds Horovod, the second runs ranks on hosts, the third builds images
-# without Docker, the fourth checks: shell scripts, and what a cluster leaves on a machine.
-# What the cluster itself needs, `cluster/kube build` installs.
-DEBIAN_PACKAGES := python3-venv python3-dev g++ make patch binutils \
-  openssh-client openssh-server tini iproute2 util-linux \
-  buildah mmdebstrap ca-certificates \
-  shellcheck nftables procps git
+MACHINE := $(PYTHON) -B setup/machine
+TRAIN_LOCKS := setup/train.lock setup/build.lock
+OTHER_LOCKS := setup/operator.lock setup/dev.lock
+PIP_INSTALL := $(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps
+# Printed once, by the goal that was asked for.
+asked = $(if $(filter $(1),$(MAKECMDGOALS)),preflight-$(1))
 
-.PHONY: setup setup-system lock
+.PHONY: setup setup-train lock preflight clean distclean \
+  preflight-setup preflight-test packages-setup packages-images packages-cluster packages-lint \
+  packages-test
 
-setup: setup-system $(VENV)/.setup-done
+preflight:  ## what `make demo` and `make test` need of this machine, each with its remedy
+	@$(MACHINE) preflight test $(CLUSTER_WORDS)
 
-setup-system:
-	@missing=""; for p in $(DEBIAN_PACKAGES); do \
-	  [ "$$(dpkg-query -Wf '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
-	done; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -q -y --no-install-recommends $$missing; \
-	else echo "error: Debian packages are missing; run: sudo apt-get install$$missing" >&2; exit 2; fi
+preflight-setup preflight-test: preflight-%:
+	@$(MACHINE) preflight $* $(CLUSTER_WORDS)
 
-$(VENV)/bin/python:
+# Debian packages that are missing: listed with their sizes and asked for.
+packages-setup: $(call asked,setup)
+packages-test: $(call asked,test)
+packages-setup packages-images packages-cluster packages-lint packages-test: packages-%:
+	@$(MACHINE) packages $*
+
+setup: packages-setup $(VENV)/.setup-done  ## the environment .venv, from the lock files
+
+# What images and a training on this machine need; the demo asks for no more.
+setup-train: $(VENV)/.train-done
+
+$(VENV)/bin/python: | packages-setup
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.setup-done: $(LOCKS) pyproject.toml setup/build_horovod.py $(wildcard setup/*.patch) | $(VENV)/bin/python
-	$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes \
-	  $(addprefix -r ,$(LOCKS))
-	$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(VENV)/.train-done: $(TRAIN_LOCKS) setup/build_horovod.py $(wildcard setup/*.patch) | $(VENV)/bin/python
+	$(PIP_INSTALL) --require-hashes $(addprefix -r ,$(TRAIN_LOCKS))
 	$(VENV)/bin/python setup/build_horovod.py
 	@touch $@
+
+$(VENV)/.setup-done: $(OTHER_LOCKS) pyproject.toml $(VENV)/.train-done
+	$(PIP_INSTALL) --require-hashes $(addprefix -r ,$(OTHER_LOCKS))
+	$(PIP_INSTALL) --no-build-isolation -e .
+	@touch $@
+
+clean:  ## remove what was made in this checkout, after saying what it frees
+	@$(MACHINE) clean
+
+distclean:  ## the same, and the cache that checkouts share
+	@$(MACHINE) clean --caches
 
 LOCK := $(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.11 \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 lock: | $(VENV)/bin/python
-	$(LOCK) pyproject.toml --extra train --extra export setup/train.in -o setup/train.lock
+	$(LOCK) pyproject.toml --extra train --extra openvino setup/train.in -o setup/train.lock
 	$(LOCK) pyproject.toml --extra operator -c setup/train.lock -o setup/operator.lock
 	$(LOCK) setup/build.in -o setup/build.lock
-	$(LOCK) setup/dev.in -o setup/dev.lock
+	$(LOCK) pyproject.toml --extra export setup/dev.in -o setup/dev.lock

@@ -7,7 +7,7 @@ found, what to do.  Importing this module loads no TensorFlow; the first call do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from unet.evaluation.settings import EvaluateSettings
-from unet.inference.settings import ModelSettings, PredictSettings
+from unet.inference.prediction import Prediction
+from unet.inference.settings import PredictSettings
 from unet.planning.settings import TrainSettings
-from unet.system.errors import DataError
+from unet.system.errors import DataError, UnetError
 
 if TYPE_CHECKING:
-    from unet.evaluation.evaluator import OnCase
+    from unet.evaluation.evaluator import OnAgain, OnCase
     from unet.evaluation.folder import Folder
     from unet.evaluation.postprocess import Postprocess
     from unet.evaluation.summary import Results
-    from unet.inference.predictor import Predictor
-    from unet.network.saved_model import SavedModel
     from unet.parallel.comm import Comm
     from unet.planning.plan import Plan
 
@@ -76,20 +75,6 @@ class Report:
             found = f"{len(missing)} of {self.results.summary.expected} cases have no result"
             remedy = "run the missing `evaluate --shard` again, then `report`"
             raise DataError(str(self.folder), f"{found}, {missing[0]} among them", remedy)
-
-
-class Prediction(BaseModel):
-    """One image's prediction."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image: Path
-    file: Path
-    """IMAGE_pred.nii.gz, on the image's own grid."""
-    probabilities: Path | None
-    """IMAGE_prob.nii.gz, where it was asked for."""
-    voxels: dict[str, int]
-    """By region."""
 
 
 def plan(settings: TrainSettings, *, progress: bool = False) -> Plan:
@@ -154,14 +139,17 @@ def train(settings: TrainSettings, comm: Comm | None = None) -> Training:
 
 
 def evaluate(
-    settings: EvaluateSettings, folder: Folder | None = None, on_case: OnCase | None = None
+    settings: EvaluateSettings,
+    folder: Folder | None = None,
+    on_case: OnCase | None = None,
+    on_again: OnAgain | None = None,
 ) -> Report | None:
     """Scores a model's cases, and writes predictions, pictures, tables and the report.
 
     Args:
-        settings: what to evaluate.
         folder: of the results where they lie otherwise than `Folder(settings.output)` says.
         on_case: is called with each case's result.
+        on_again: is called with each case whose scores no longer hold, and why.
 
     Returns:
         The report; None for one of several shards, which `report` merges.
@@ -175,24 +163,23 @@ def evaluate(
     from unet.system.start_tensorflow import start_tensorflow
 
     shard, shards = parse_shard(settings.shard)
-    start_tensorflow()
-    # These load TensorFlow, whose threads are settled by then.
+    start_tensorflow()  # before what follows loads TensorFlow
     from unet.data.msd import load_dataset
     from unet.evaluation.evaluator import Evaluator, channels_for, make_settings
     from unet.evaluation.postprocess import load_postprocess
+    from unet.inference.predictor import make_predictor
     from unet.network.saved_model import load_model
     from unet.report.overlay import draw_overlay
 
     folder = folder or Folder(settings.output)
     dataset = load_dataset(settings.data_path)
     saved = load_model(settings.saved_model)
-    predictor = _predictor(settings, saved, channels_for(saved, dataset))
-    postprocess = load_postprocess(saved.path)
-    evaluation = make_settings(saved, dataset, settings.cases, postprocess, predictor)
-    evaluation = as_begun(folder, evaluation)
+    predictor = make_predictor(settings, saved, channels_for(saved, dataset))
+    rules = load_postprocess(saved.path)
+    evaluation = make_settings(saved, dataset, settings.cases, rules, predictor)
     draw = draw_overlay if settings.overlays else None
-    evaluator = Evaluator(dataset, predictor, evaluation, folder, draw=draw)
-    evaluator.run(shard, shards, on_case)
+    evaluator = Evaluator(dataset, predictor, as_begun(folder, evaluation), folder, draw=draw)
+    evaluator.run(shard, shards, on_case, on_again)
     return report(folder) if shards == 1 else None
 
 
@@ -220,80 +207,28 @@ def report(folder: Folder) -> Report:
 
 
 def predict(
-    settings: PredictSettings, on_prediction: Callable[[Prediction], None] | None = None
+    settings: PredictSettings,
+    on_prediction: Callable[[Prediction], None] | None = None,
+    on_failure: Callable[[UnetError], None] | None = None,
 ) -> tuple[Prediction, ...]:
     """Predicts images that have no label, one after the other.
 
     Args:
         settings: which images, by which model.
         on_prediction: is called with each prediction once it is written.
+        on_failure: is called at once with what keeps one of several from being predicted.
+
+    An image that cannot be predicted does not keep the others from it.
 
     Raises:
-        DataError: the model or an image cannot be read, or has other channels than the model.
+        DataError: the model cannot be read; or images could not be, or have other channels
+            than the model, after all others are done.
         DiskError: a prediction cannot be written.
     """
     from unet.system.start_tensorflow import start_tensorflow
 
     start_tensorflow()
     # These load TensorFlow, whose threads are settled by then.
-    from unet.inference.image_files import image_files
-    from unet.network.saved_model import load_model
-    from unet.system.run_folder import make_folder
+    from unet.evaluation.predict_images import predict_images
 
-    files = image_files(settings.images)
-    predict_image = _ImagePrediction(settings, load_model(settings.saved_model))
-    make_folder(settings.output)
-    predictions = []
-    for file in files:
-        prediction = predict_image(file)
-        if on_prediction:
-            on_prediction(prediction)
-        predictions.append(prediction)
-    return tuple(predictions)
-
-
-class _ImagePrediction:
-    """Predicts one image; keeps a predictor for each choice of channels."""
-
-    def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
-        from unet.evaluation.postprocess import load_postprocess
-
-        self._settings, self._bundle = settings, saved
-        self._postprocess = load_postprocess(saved.path)
-        self._predictors: dict[tuple[int, ...], Predictor] = {}
-
-    def __call__(self, file: Path) -> Prediction:
-        from unet.data.msd import case_id
-        from unet.data.volume import read_image
-        from unet.inference.image_files import channel_count, model_channels
-        from unet.inference.prediction_file import read_header, write_volume
-
-        saved, target = self._bundle, self._bundle.target
-        header = read_header(file)
-        count = channel_count(header.get_data_shape())
-        channels = model_channels(file, count, saved.recipe.channels, saved.channel_names)
-        volume = read_image(file, count, channels)
-        if channels not in self._predictors:
-            self._predictors[channels] = _predictor(self._settings, saved, channels)
-        probabilities = self._predictors[channels].probabilities(volume, case_id(file))
-        masks = self._postprocess.apply(target.decode(probabilities), target.names)
-        output, beside = self._settings.output, None
-        path = output / f"{case_id(file)}_pred.nii.gz"
-        write_volume(path, target.label_map(masks), volume.affine, header)
-        if self._settings.save_probabilities:
-            beside = output / f"{case_id(file)}_prob.nii.gz"
-            write_volume(beside, probabilities, volume.affine, header)
-        voxels = {name: int(masks[..., i].sum()) for i, name in enumerate(target.names)}
-        return Prediction(image=file, file=path, probabilities=beside, voxels=voxels)
-
-
-def _predictor(settings: ModelSettings, saved: SavedModel, channels: Sequence[int]) -> Predictor:
-    from unet.inference.predictor import Predictor
-
-    return Predictor(
-        saved,
-        channels,
-        backend=settings.backend,
-        overlap=settings.overlap,
-        mirror=settings.mirror,
-    )
+    return predict_images(settings, on_prediction, on_failure)

@@ -18,6 +18,12 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import keep_freed_memory
+
+Setting = tuple[bool, int, bool, bool]
+"""Channels last, windows at once, bfloat16, torch.compile."""
+
 
 class Unet(nn.Module):
     """The network of spec.json, [N, C, D, H, W] → [N, outputs, D, H, W]."""
@@ -98,14 +104,16 @@ class Peer:
         with np.load(folder / "weights.npz") as stored:
             self.model = Unet(spec, {key: stored[key] for key in stored.files}).eval()
         self.patch, self.overlap = tuple(spec["patch"]), overlap
-        flags = Path("/proc/cpuinfo").read_text()
-        self.bfloat16 = "avx512_bf16" in flags or "amx_bf16" in flags
-        self.setting: tuple[bool, int, bool] | None = None
+        self.compiled = torch.compile(self.model, dynamic=False)
+        # As our engines: a model trained in float32 is computed in float32.
+        self.bfloat16 = bool(spec["bfloat16"])
+        self.setting: Setting | None = None
 
-    def run(self, image: np.ndarray, setting: tuple[bool, int, bool]) -> np.ndarray:
-        last, batch, bfloat16 = setting
+    def run(self, image: np.ndarray, setting: Setting) -> np.ndarray:
+        last, batch, bfloat16, compiled = setting
         layout = torch.channels_last_3d if last else torch.contiguous_format
-        model = self.model.to(memory_format=layout)
+        self.model.to(memory_format=layout)
+        model = self.compiled if compiled else self.model
         volume = torch.from_numpy(image.astype(np.float32)).permute(3, 0, 1, 2)[None]
 
         def predict(windows: torch.Tensor) -> torch.Tensor:
@@ -123,14 +131,18 @@ class Peer:
             )
         return logits[0].permute(1, 2, 3, 0).contiguous().numpy()
 
-    def choose(self, image: np.ndarray) -> tuple[bool, int, bool]:
-        """The fastest setting on a few windows, each tried twice."""
-        spent: dict[tuple[bool, int, bool], float] = {}
+    def choose(self, image: np.ndarray) -> Setting:
+        """The fastest setting on a few windows, each tried twice; what cannot compile is left."""
+        spent: dict[Setting, float] = {}
         d, h, w = self.patch
         image = image[: 2 * d, :h, :w]
-        formats = (False, True) if self.bfloat16 else (False,)
-        for setting in itertools.product((False, True), (1, 4), formats):
-            self.run(image, setting)
+        formats, both = ((False, True) if self.bfloat16 else (False,)), (False, True)
+        for setting in itertools.product(both, (1, 4), formats, both):
+            try:
+                self.run(image, setting)
+            except torch._dynamo.exc.TorchDynamoException as problem:
+                print(f"{setting}: {problem}", file=sys.stderr)
+                continue
             start = time.process_time()
             self.run(image, setting)
             spent[setting] = time.process_time() - start
@@ -139,6 +151,7 @@ class Peer:
 
 def main() -> None:
     folder, overlap, threads = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    keep_freed_memory()
     torch.set_num_threads(threads)
     peer = Peer(folder, overlap)
     for line in sys.stdin:
@@ -150,7 +163,7 @@ def main() -> None:
         logits = peer.run(image, peer.setting)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         np.save(request["logits"], logits)
-        names = ("channels_last", "windows_at_once", "bfloat16")
+        names = ("channels_last", "windows_at_once", "bfloat16", "compiled")
         notes = dict(zip(names, peer.setting, strict=True))
         answer = {"cpu": cpu, "wall": wall, **notes, "torch": torch.__version__}
         print(json.dumps(answer), flush=True)

@@ -7,8 +7,9 @@ around positive and negative voxels, four of each of two volumes, DiceLoss, Adam
 the weights of the best validation.  Only what the task needs differs: z-scores in place of
 the CT window, padding to the patch, no spleen-sized patch.
 
-TASK.json: training [[image, label], …], validation {case: [image, label]}, outputs, minutes,
-threads, patch, predictions (folder: CASE.npy, uint8 on the image's own grid).
+TASK.json: training and selection [[image, label], …], scored {case: [image, label]}, outputs,
+minutes, threads, patch, predictions (folder: CASE.npy, uint8 on the image's own grid).  The
+best epoch is chosen by the selection; the scored cases choose nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ from monai.utils import set_determinism
 
 RATE = 1e-4
 VALIDATE_EVERY = 2  # epochs
-SELECTION = 12  # training cases kept aside to choose the best epoch, as a tutorial's user would
 
 
 def transforms(patch: list[int], *, random: bool) -> Compose:
@@ -68,6 +68,11 @@ def transforms(patch: list[int], *, random: bool) -> Compose:
             RandFlipd(keys, prob=0.5, spatial_axis=0),
         ]
     return Compose(steps)
+
+
+def named(pairs: list[list[str]]) -> list[dict[str, str]]:
+    """Files of cases as MONAI's transforms expect them."""
+    return [{"image": image, "label": label} for image, label in pairs]
 
 
 def mean_dice(network: torch.nn.Module, cases: CacheDataset, patch: list[int]) -> float:
@@ -98,9 +103,9 @@ def train(task: dict[str, Any], network: torch.nn.Module) -> dict[str, object]:
     """
     deadline = time.monotonic() + 60 * task["minutes"]
     patch = task["patch"]
-    pairs = [{"image": image, "label": label} for image, label in task["training"]]
-    selection = CacheDataset(pairs[:SELECTION], transforms(patch, random=False), progress=False)
-    training = CacheDataset(pairs[SELECTION:], transforms(patch, random=True), progress=False)
+    aside, pairs = named(task["selection"]), named(task["training"])
+    selection = CacheDataset(aside, transforms(patch, random=False), progress=False)
+    training = CacheDataset(pairs, transforms(patch, random=True), progress=False)
     loader = DataLoader(training, batch_size=2, shuffle=True)
     loss_of = DiceLoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
@@ -123,6 +128,17 @@ def train(task: dict[str, Any], network: torch.nn.Module) -> dict[str, object]:
     return {"epochs": epoch, "steps": steps, "selection_dice": round(best, 4)}
 
 
+def write_predictions(task: dict[str, Any], network: torch.nn.Module) -> None:
+    """Writes the label values of every scored case."""
+    plain = transforms(task["patch"], random=False)
+    for case, (image, label) in task["scored"].items():
+        found = predict(network, plain({"image": image, "label": label})["image"], task["patch"])
+        assert found.shape == nibabel.Nifti1Image.from_filename(image).shape, (
+            "predictions stay on the image's grid"
+        )
+        np.save(Path(task["predictions"]) / f"{case}.npy", found)
+
+
 def main() -> None:
     task = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(task["threads"])
@@ -137,13 +153,7 @@ def main() -> None:
         norm=Norm.BATCH,
     )
     note = train(task, network)
-    plain = transforms(task["patch"], random=False)
-    for case, (image, label) in task["validation"].items():
-        found = predict(network, plain({"image": image, "label": label})["image"], task["patch"])
-        assert found.shape == nibabel.Nifti1Image.from_filename(image).shape, (
-            "predictions stay on the image's grid"
-        )
-        np.save(Path(task["predictions"]) / f"{case}.npy", found)
+    write_predictions(task, network)
     print(json.dumps(note))
 
 

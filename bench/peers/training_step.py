@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from common import answer, numbers
+from common import answer, keep_freed_memory, numbers
 
 OUTPUTS, SUPERVISED = 3, 3
 
@@ -126,12 +126,14 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--network", choices=("pytorch", "monai"), required=True)
     parser.add_argument("--layout", choices=("contiguous", "channels_last_3d"), required=True)
+    parser.add_argument("--compile", choices=("eager", "compiled"), default="eager")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), required=True)
     return parser.parse_args()
 
 
 def main() -> None:
     args = read_arguments()
+    keep_freed_memory()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     network = UNet(args.filters) if args.network == "pytorch" else dynunet(args.filters)
@@ -140,6 +142,8 @@ def main() -> None:
     if args.layout == "channels_last_3d":
         network = network.to(memory_format=torch.channels_last_3d)
         image = image.to(memory_format=torch.channels_last_3d)
+    if args.compile == "compiled":
+        network = torch.compile(network, dynamic=False)
     loss_of = own_loss if args.network == "pytorch" else monai_loss()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-4)
 

@@ -10,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
 
+from . import processes
 from .report import KubeError
 from .settings import Cluster
 
@@ -57,7 +58,11 @@ def _get(cluster: Cluster, path: str) -> bytes | None:
         context = ssl.create_default_context(cafile=str(cluster.pki / "ca.crt"))
         context.load_cert_chain(cluster.pki / "admin.crt", cluster.pki / "admin.key")
         url = f"https://127.0.0.1:{cluster.port}{path}"
-        with urllib.request.urlopen(url, context=context, timeout=5) as response:
+        # No proxy of the environment: it could not know this machine's loopback.
+        direct = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        with direct.open(url, timeout=5) as response:
             body: bytes = response.read()
             return body
     except (urllib.error.URLError, OSError):
@@ -76,6 +81,7 @@ def kubectl(cluster: Cluster, *arguments: str, stdin: str | None = None) -> str:
         capture_output=True,
         text=True,
         check=False,
+        env=processes.environment(),
     )
     if done.returncode:
         raise KubeError(f"kubectl {' '.join(arguments)}", done.stderr.strip(), "see the message")

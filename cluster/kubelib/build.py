@@ -35,7 +35,7 @@ class Built:
 def build(cluster: Cluster) -> Built:
     """Makes whatever the cache does not hold yet; a second call takes a second."""
     started = time.monotonic()
-    host.require_build_disk(cache_folder())
+    host.require_build_disk(cluster.state, cache_folder())
     install_packages(cluster)
     root = rootfs.build(cluster.logs)
     gobuild.build_all(cluster.bin, cluster.logs)
@@ -45,23 +45,27 @@ def build(cluster: Cluster) -> Built:
 
 
 def install_packages(cluster: Cluster) -> None:
-    """Installs the Debian packages that this machine lacks, if any."""
-    missing = sorted(
-        {package for command, package in PACKAGES.items() if not shutil.which(command)}
-    )
+    """Installs the Debian packages that this machine lacks, if any, where that was agreed to.
+
+    Raises:
+        KubeError: some are missing and UNET_INSTALL=yes is not set; or apt failed.
+    """
+    missing = missing_packages()
     if not missing:
         return
+    lacks = f"lacks {', '.join(missing)}"
     if not shutil.which("apt-get"):
-        raise KubeError(
-            "this machine", f"lacks {', '.join(missing)}, and apt-get", "install them yourself"
-        )
+        raise KubeError("this machine", f"{lacks}, and apt-get", "install them yourself")
+    update = ["apt-get", "update"]
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    agreed = os.environ.get("UNET_INSTALL") in ("yes", "upgrade")
+    if not agreed:
+        commands = f"{' '.join(update)} && {' '.join(install)}"
+        raise KubeError("this machine", lacks, f"agree with UNET_INSTALL=yes, or run: {commands}")
     log = cluster.logs / "build-apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with step(f"apt-get install {' '.join(missing)}", log), log.open("w") as output:
-        for command in (
-            ["apt-get", "update"],
-            ["apt-get", "install", "-y", "--no-install-recommends", *missing],
-        ):
+        for command in (update, install):
             done = subprocess.run(
                 command,
                 env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
@@ -71,6 +75,11 @@ def install_packages(cluster: Cluster) -> None:
             )
             if done.returncode:
                 raise KubeError(" ".join(command), f"failed:\n{tail(log)}", "see the log", log)
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages that this machine lacks."""
+    return sorted({package for command, package in PACKAGES.items() if not shutil.which(command)})
 
 
 def _write_images(cluster: Cluster, root: Path) -> tuple[Path, ...]:

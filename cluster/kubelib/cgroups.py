@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -25,38 +27,88 @@ CONTROL_PLANE = "control-plane"
 SUPERVISORS = "supervisors"
 ROOT_RECORD = OWNERS / ".root-controllers"
 NEEDED = ("cpu", "cpuset", "memory", "pids")
+_CONTROLS = re.compile(r"[a-z0-9_]+|name=.+")
+_OPTIONS = {"rw", "ro", "none", "xattr", "clone_children", "noprefix", "cpuset_v2_mode"}
+"""Of a version 1 mount; what else is among its words are controllers."""
 
 
-@cache
+@dataclass(frozen=True)
+class Mount:
+    """One mounted hierarchy.
+
+    Args:
+        point: where.
+        version: 1 or 2.
+        controllers: what it controls; in version 1 also its name, as ``name=systemd``.
+        whole: whether its root is seen, and it can be written.
+    """
+
+    point: Path
+    version: int
+    controllers: frozenset[str]
+    whole: bool
+
+
 def hierarchies() -> tuple[Path, ...]:
     """Returns the mount points to use: one in version 2, one per controller set in version 1."""
-    version1: list[Path] = []
-    version2: list[Path] = []
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, point, kind, *_ = line.split()
-        if kind == "cgroup":
-            version1.append(Path(point))
-        elif kind == "cgroup2":
-            version2.append(Path(point))
-    # A hybrid machine mounts both; its controllers are then all in version 1.
-    if version1:
-        return tuple(version1)
-    return tuple(version2[:1])
+    return tuple(mount.point for mount in _mounts())
 
 
 def version() -> int:
     """1 or 2; 0 when no control groups are mounted."""
-    if not hierarchies():
-        return 0
-    return 2 if (hierarchies()[0] / "cgroup.controllers").exists() else 1
+    return _mounts()[0].version if _mounts() else 0
 
 
 def available_controllers() -> set[str]:
-    """Returns the controllers that this machine offers."""
-    if version() == 2:
-        return set((hierarchies()[0] / "cgroup.controllers").read_text().split())
-    lines = Path("/proc/self/cgroup").read_text().splitlines()
-    return {name for line in lines for name in line.split(":")[1].split(",") if name}
+    """Returns the controllers that the hierarchies to use offer."""
+    return {name for mount in _mounts() for name in mount.controllers if "=" not in name}
+
+
+@cache
+def _mounts() -> tuple[Mount, ...]:
+    return choose(find(Path("/proc/self/mountinfo").read_text()))
+
+
+def find(mountinfo: str) -> list[Mount]:
+    """Reads the mounts of control groups from the text of /proc/PID/mountinfo."""
+    found: list[Mount] = []
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        root, escaped, options = before.split()[3:6]
+        kind, _, *rest = after.split()
+        point = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), escaped))
+        whole = root == "/" and "rw" in options.split(",")
+        if kind == "cgroup2":
+            offered = (point / "cgroup.controllers").read_text().split()
+            found.append(Mount(point, 2, frozenset(offered), whole))
+        elif kind == "cgroup":
+            words = {word for word in "".join(rest).split(",") if _CONTROLS.fullmatch(word)}
+            found.append(Mount(point, 1, frozenset(words - _OPTIONS), whole))
+    return found
+
+
+def choose(mounts: list[Mount]) -> tuple[Mount, ...]:
+    """The mounts that a cluster uses: those of the version that has what its nodes need.
+
+    A machine may mount both: a hybrid one has its controllers in version 1 and an empty tree
+    of version 2; on one of version 2 some program may have mounted a controller, or a name
+    without any, in version 1.  Of a hierarchy that is mounted twice, the whole one is taken.
+    """
+    ranked = sorted(mounts, key=lambda mount: (not mount.whole, len(mount.point.parts)))
+    first: dict[tuple[int, frozenset[str]], Mount] = {}
+    for mount in ranked:
+        first.setdefault((mount.version, mount.controllers), mount)
+    version2 = tuple(mount for mount in ranked if mount.version == 2)[:1]
+    version1 = tuple(
+        mount
+        for mount in first.values()
+        if mount.version == 1 and (mount.whole or mount.controllers & set(NEEDED))
+    )
+
+    def lacks(candidates: tuple[Mount, ...]) -> int:
+        return len(set(NEEDED).difference(*(mount.controllers for mount in candidates)))
+
+    return version2 if version2 and lacks(version2) <= lacks(version1) else version1
 
 
 def create(group: str) -> None:
@@ -98,7 +150,8 @@ def _delegate(root: Path, group: str) -> None:
             noted = ROOT_RECORD.read_text().split() if ROOT_RECORD.exists() else []
             files.write_atomic(ROOT_RECORD, " ".join({*noted, *wanted}))
         try:
-            (folder / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in wanted))
+            if wanted:
+                (folder / "cgroup.subtree_control").write_text(" ".join(f"+{c}" for c in wanted))
         except OSError as error:
             raise KubeError(
                 str(folder / "cgroup.subtree_control"),
@@ -145,6 +198,14 @@ def move(pid: int, group: str) -> None:
         (root / group / "cgroup.procs").write_text(str(pid))
 
 
+def is_within(pid: int, name: str) -> bool:
+    """Whether a process is in a group below the one of this name."""
+    try:
+        return f"/{name}/" in Path(f"/proc/{pid}/cgroup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def members(group: str) -> set[int]:
     """Returns the pids in `group` and below it, over all hierarchies."""
     found: set[int] = set()
@@ -163,9 +224,7 @@ def end(group: str, patience: float = 20.0) -> None:
     """
     deadline = time.monotonic() + patience
     while alive := members(group):
-        for pid in alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(group, alive)
         if time.monotonic() > deadline:
             raise KubeError(
                 f"control group {group}", f"processes {sorted(alive)} do not end", "see dmesg"
@@ -175,6 +234,23 @@ def end(group: str, patience: float = 20.0) -> None:
         if time.monotonic() > deadline:
             raise KubeError(str(left[0]), "cannot be removed", "see what still uses it")
         time.sleep(0.05)
+
+
+def _kill(group: str, pids: set[int]) -> None:
+    """Kills those of `pids` that are members: looked up again once each is held by a handle.
+
+    Between the two a member may have ended and its pid be another process'.
+    """
+    handles: dict[int, int] = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            handles[pid] = os.pidfd_open(pid)
+    still = members(group)
+    for pid, handle in handles.items():
+        with contextlib.suppress(ProcessLookupError):
+            if pid in still:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def _remove_empty(group: str) -> list[Path]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from . import build, fake, host, lifecycle, nodes, settings, status, teardown
+from . import build, fake, gobuild, host, lifecycle, nodes, ownership, settings, status, teardown
 from .report import KubeError, step
 from .settings import Cluster
 
@@ -32,6 +30,8 @@ def main(arguments: list[str]) -> int:
         print(f"cluster/kube: {command}: {(error.stderr or '').strip()}", file=sys.stderr)
     except BrokenPipeError:  # the reader of the output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"cluster/kube: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\ncluster/kube: interrupted; run the same command again, or `down`", file=sys.stderr)
     return 1
@@ -58,7 +58,16 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    add("build", _build, "make programs, root file system and images; cached")
+    make = add("build", _build, "make programs, root file system and images; cached")
+    late = [program.name for program in gobuild.PROGRAMS if program.when_needed]
+    # argparse wants the empty list, which is no program at all, among the choices, too.
+    make.add_argument(
+        "programs",
+        nargs="*",
+        choices=[*late, []],
+        metavar="PROGRAM",
+        help=f"only these of those that are else built when first called: {', '.join(late)}",
+    )
     up = add("up", _up, "build what is missing and start what does not run")
     up.add_argument("--nodes", type=_node_count, help="how many (3)")
     up.add_argument("--audit", action="store_true", help="write log/audit.log, until `down`")
@@ -92,27 +101,17 @@ def _node_count(text: str) -> int:
     return count
 
 
-@contextmanager
-def _alone(cluster: Cluster) -> Iterator[None]:
-    """One changing command at a time in this checkout."""
-    cluster.state.mkdir(parents=True, exist_ok=True)
-    with (cluster.state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another cluster/kube of this checkout", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _build(cluster: Cluster, _options: argparse.Namespace) -> int:
-    with _alone(cluster):
-        build.build(cluster)
+def _build(cluster: Cluster, options: argparse.Namespace) -> int:
+    with ownership.alone(cluster):
+        for name in options.programs:
+            gobuild.build_one(name, cluster.bin, cluster.logs)
+        if not options.programs:
+            build.build(cluster)
     return 0
 
 
 def _up(cluster: Cluster, options: argparse.Namespace) -> int:
-    with _alone(cluster):
+    with ownership.alone(cluster):
         count = options.nodes or cluster.wanted_nodes() or 3
         build.install_packages(cluster)
         lifecycle.require_possible(cluster, count)
@@ -123,31 +122,30 @@ def _up(cluster: Cluster, options: argparse.Namespace) -> int:
 
 def _down(cluster: Cluster, options: argparse.Namespace) -> int:
     for each in teardown.of_this_checkout() if options.all else [cluster]:
-        teardown.require_owned(each)
-        with _alone(each), step(f"cluster {each.name} ends"):
+        with ownership.alone(each), step(f"cluster {each.name} ends"):
             teardown.end_everything(each)
     return 0
 
 
 def _status(cluster: Cluster, _options: argparse.Namespace) -> int:
-    teardown.require_owned(cluster)
+    ownership.require(cluster)
     return 0 if status.show(cluster) else 1
 
 
 def _load(cluster: Cluster, options: argparse.Namespace) -> int:
-    with _alone(cluster):
+    with ownership.alone(cluster):
         lifecycle.load(cluster, options.archives)
     return 0
 
 
 def _kill_node(cluster: Cluster, options: argparse.Namespace) -> int:
-    with _alone(cluster), step(f"node {options.index} ends"):
+    with ownership.alone(cluster), step(f"node {options.index} ends"):
         nodes.kill(cluster, options.index)
     return 0
 
 
 def _start_node(cluster: Cluster, options: argparse.Namespace) -> int:
-    with _alone(cluster):
+    with ownership.alone(cluster):
         lifecycle.require_running(cluster)
         if not 0 <= options.index < cluster.wanted_nodes():
             raise KubeError(f"node {options.index}", "no such node", "see `status`")
@@ -164,7 +162,7 @@ def _shell(cluster: Cluster, options: argparse.Namespace) -> int:
 
 
 def _fake_nodes(cluster: Cluster, options: argparse.Namespace) -> int:
-    with _alone(cluster), step(f"{options.count} fake nodes"):
+    with ownership.alone(cluster), step(f"{options.count} fake nodes"):
         lifecycle.require_running(cluster)
         fake.scale(cluster, options.count)
     return 0

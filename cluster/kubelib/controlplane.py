@@ -98,6 +98,9 @@ def _api_server(cluster: Cluster, audit: bool) -> list[str]:
         f"--kubelet-certificate-authority={pki}/ca.crt",
         # The control plane does not know the nodes' names.
         "--kubelet-preferred-address-types=InternalIP",
+        # Webhooks and aggregated APIs are asked at their pods' addresses, to which there are
+        # routes: no kube-proxy runs here that would know a Service's.
+        "--enable-aggregator-routing=true",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={pki}/sa.pub",
         f"--service-account-signing-key-file={pki}/sa.key",

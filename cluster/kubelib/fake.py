@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from . import api, cgroups, files, pki, processes, settings
+from . import api, cgroups, files, gobuild, pki, processes, settings
 from .settings import SOURCE, Cluster
 
 SELECTOR = "type=kwok"
@@ -16,6 +16,7 @@ def scale(cluster: Cluster, count: int) -> None:
     They are tainted ``kwok.x-k8s.io/node=fake:NoSchedule``: only pods that tolerate it
     land there.
     """
+    gobuild.build_one("kwok", cluster.bin, cluster.logs)
     processes.start(
         cluster,
         "kwok",

@@ -31,6 +31,7 @@ class Program:
         pinned: the Go module whose version it reports.
         stamps: linker variables that take that version.
         module: the folder under `cluster/go/`.
+        when_needed: whether it is built at its first call instead of before the first start.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Program:
     pinned: str
     stamps: tuple[str, ...] = ()
     module: str = "tools"
+    when_needed: bool = False
 
 
 _CONTAINERD = "github.com/containerd/containerd/v2"
@@ -53,14 +55,18 @@ PROGRAMS = (
         module="kubernetes",
     ),
     *(
-        Program(name, f"{_CONTAINERD}/cmd/{name}", _CONTAINERD, (f"{_CONTAINERD}/version.Version",))
-        for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        Program(name, package, _CONTAINERD, (f"{_CONTAINERD}/version.Version",))
+        for name, package in (
+            ("containerd", "./containerd"),
+            ("containerd-shim-runc-v2", f"{_CONTAINERD}/cmd/containerd-shim-runc-v2"),
+            ("ctr", f"{_CONTAINERD}/cmd/ctr"),
+        )
     ),
     *(
         Program(f"cni/{path.split('/')[1]}", f"{_CNI}/plugins/{path}", _CNI, _CNI_STAMP)
         for path in ("main/ptp", "main/loopback", "ipam/host-local", "meta/portmap")
     ),
-    Program("coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
+    Program("coredns", "./coredns", "github.com/coredns/coredns"),
     Program(
         "local-path-provisioner",
         "github.com/rancher/local-path-provisioner",
@@ -77,14 +83,21 @@ PROGRAMS = (
         "helm.sh/helm/v4/cmd/helm",
         "helm.sh/helm/v4",
         ("helm.sh/helm/v4/internal/version.version",),
+        when_needed=True,
     ),
     Program(
         "kwok",
         "sigs.k8s.io/kwok/cmd/kwok",
         "sigs.k8s.io/kwok",
         ("sigs.k8s.io/kwok/pkg/consts.Version",),
+        when_needed=True,
     ),
 )
+
+_BUILD_FIRST = """#!/bin/sh
+# {name} is built when it is first called.
+"{kube}" build {name} >&2 && exec "$0" "$@"
+"""
 
 KUBERNETES_NAMES = (
     "kube-apiserver",
@@ -101,7 +114,7 @@ KUBERNETES_NAMES = (
 def pinned_version(program: Program) -> str:
     """Returns the version that the program's go.mod pins, e.g. ``v1.37.2``."""
     text = (GO / program.module / "go.mod").read_text()
-    found = re.search(rf"^\s*{re.escape(program.pinned)} (v\S+)", text, re.MULTILINE)
+    found = re.search(rf"^(?:require)?\s*{re.escape(program.pinned)} (v\S+)", text, re.MULTILINE)
     if not found:
         raise KubeError(
             f"cluster/go/{program.module}/go.mod", f"no {program.pinned}", "add it with `go get`"
@@ -110,19 +123,39 @@ def pinned_version(program: Program) -> str:
 
 
 def build_all(bin_folder: Path, logs: Path) -> None:
-    """Puts every program into `bin_folder`, from the cache where its inputs are unchanged."""
+    """Puts every program into `bin_folder`, from the cache where its inputs are unchanged.
+
+    Where one is built when needed, a script takes its place that builds it and runs it.
+    """
     version = _go_version()
     for program in PROGRAMS:
-        cached = (
-            cache_folder() / "bin" / f"{program.name.replace('/', '-')}-{_key(program, version)}"
-        )
-        if not cached.exists():
-            _build(program, cached, logs / f"build-{program.name.replace('/', '-')}.log")
-        files.place(cached, bin_folder / program.name)
+        cached = _cached(program, version)
+        if program.when_needed and not cached.exists():
+            script = _BUILD_FIRST.format(kube=SOURCE / "kube", name=program.name)
+            files.write_atomic(bin_folder / program.name, script, 0o755)
+        else:
+            _place(program, cached, bin_folder, logs)
     for name in KUBERNETES_NAMES:
         link = bin_folder / name
         if not link.is_symlink():
             link.symlink_to("kubernetes")
+
+
+def build_one(name: str, bin_folder: Path, logs: Path) -> None:
+    """Puts the program `name` into `bin_folder`, built now if it was not yet."""
+    program = next(program for program in PROGRAMS if program.name == name)
+    _place(program, _cached(program, _go_version()), bin_folder, logs)
+
+
+def _place(program: Program, cached: Path, bin_folder: Path, logs: Path) -> None:
+    if not cached.exists():
+        _build(program, cached, logs / f"build-{program.name.replace('/', '-')}.log")
+    files.place(cached, bin_folder / program.name)
+
+
+def _cached(program: Program, go_version: str) -> Path:
+    name = program.name.replace("/", "-")
+    return cache_folder() / "bin" / f"{name}-{_key(program, go_version)}"
 
 
 def _go_version() -> str:
@@ -135,11 +168,10 @@ def _go_version() -> str:
 
 def _key(program: Program, go_version: str) -> str:
     module = GO / program.module
-    return files.digest(
-        go_version,
-        repr(program),
-        *(path for path in sorted(module.iterdir()) if path.suffix in {".go", ".mod", ".sum"}),
-    )
+    sources = [*module.glob("*.mod"), *module.glob("*.sum")]
+    if program.package.startswith("."):
+        sources += (module / program.package).glob("*.go")
+    return files.digest(go_version, repr(program), *sorted(sources))
 
 
 def _build(program: Program, target: Path, log: Path) -> None:

@@ -20,6 +20,7 @@ from . import (
     host,
     network,
     nodes,
+    ownership,
     pki,
     processes,
     settings,
@@ -64,13 +65,19 @@ def require_possible(cluster: Cluster, count: int) -> None:
             nodes, or its records are lost; or the machine lacks a feature, memory or the
             port.
     """
-    teardown.require_owned(cluster)
+    _require_unclaimed(cluster, count)
+    host.require_features(cluster)
+    host.node_memory(count)
+
+
+def _require_unclaimed(cluster: Cluster, count: int) -> None:
+    """Raises if name or port are another's, or if the cluster runs with other than `count`."""
+    ownership.require(cluster)
+    ownership.require_port(cluster)
     if cgroups.members(cluster.name) and cluster.wanted_nodes() != count:
         known = cluster.wanted_nodes()
         found = f"runs with {known} nodes, not {count}" if known else "runs, but not from here"
         raise KubeError(f"cluster {cluster.name}", found, "run `down` first")
-    host.require_features(cluster)
-    host.node_memory(count)
     if not processes.pid(cluster, "relay-outside"):
         host.require_port(cluster.port)
     elif cluster.port != cluster.last_port():
@@ -79,11 +86,16 @@ def require_possible(cluster: Cluster, count: int) -> None:
 
 
 def _claim(cluster: Cluster, count: int) -> None:
-    """Notes that this checkout runs the cluster of this name, with `count` nodes."""
-    network.made_mount_point(teardown.NETNS_RECORD)
-    files.write_atomic(teardown.owner_file(cluster), str(cluster.state))
-    files.write_atomic(cluster.run / "nodes", str(count))
-    files.write_atomic(cluster.run / "port", str(cluster.port))
+    """Notes that this checkout runs the cluster of this name, with `count` nodes.
+
+    What was asked before the build is asked again: much can have happened meanwhile.
+    """
+    with ownership.machine():
+        _require_unclaimed(cluster, count)
+        ownership.claim(cluster)
+        network.made_mount_point(teardown.NETNS_RECORD)
+        files.write_atomic(cluster.run / "nodes", str(count))
+        files.write_atomic(cluster.run / "port", str(cluster.port))
 
 
 def on_each(count: int, action: Callable[[int], None]) -> None:
@@ -106,8 +118,8 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
         for name in image_names(archive):
             print(f"  {name}")
     new = [a for a, target in targets.items() if not (target.exists() and target.samefile(a))]
-    # Every node unpacks its own copy; one at a time, as it holds it packed as well meanwhile.
-    needed = (cluster.wanted_nodes() + 1) * sum(archive.stat().st_size for archive in new)
+    # Unpacked once for all nodes; one at a time, as each holds it packed as well meanwhile.
+    needed = 2 * sum(archive.stat().st_size for archive in new)
     host.require_disk(cluster.state, needed, "or move the checkout to a larger disk")
     for archive, target in targets.items():
         files.place(archive.resolve(), target)
@@ -115,6 +127,7 @@ def load(cluster: Cluster, archives: list[Path]) -> None:
         for index in range(cluster.wanted_nodes()):
             if processes.pid(cluster, nodes.process_name(index)):
                 nodes.import_images(cluster, index)
+    nodes.prune_layers(cluster)
 
 
 def image_names(archive: Path) -> list[str]:
@@ -148,7 +161,8 @@ def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def require_running(cluster: Cluster) -> None:
-    """Raises unless the API server answers."""
+    """Raises unless the API server answers, and to this checkout."""
+    ownership.require(cluster)
     if not api.is_ready(cluster):
         raise KubeError(f"cluster {cluster.name}", "does not run", "start it with `up`")
 
@@ -164,4 +178,5 @@ def _place_images(cluster: Cluster, built: Built) -> None:
         files.place(archive, cluster.images / name)
     for index in range(settings.MAX_NODES):
         if index >= cluster.wanted_nodes():
-            shutil.rmtree(cluster.node_state(index), ignore_errors=True)
+            for folder in (cluster.node_state(index), cluster.stores / settings.node_name(index)):
+                shutil.rmtree(folder, ignore_errors=True)

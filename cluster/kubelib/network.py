@@ -7,10 +7,12 @@ route per node.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 from . import files, settings
+from .report import KubeError
 from .settings import Cluster
 
 NAMESPACES = Path("/run/netns")
@@ -56,10 +58,30 @@ def create_node(cluster: Cluster, index: int) -> None:
     ip("-n", namespace, "route", "add", settings.SERVICE_RANGE, "dev", "eth0")
 
 
+def of_cluster(cluster: Cluster) -> list[str]:
+    """The network namespaces of the cluster that are there, of whatever index.
+
+    The names of another cluster's begin differently: a cluster has one hyphen in its name.
+    """
+    if not NAMESPACES.is_dir():
+        return []
+    ours = re.compile(rf"{cluster.name}-(switch|control|node-{settings.NUMBER.pattern})")
+    return sorted(path.name for path in NAMESPACES.iterdir() if ours.fullmatch(path.name))
+
+
 def remove(namespace: str) -> None:
-    """Removes a namespace and with it every interface, route and rule in it."""
-    if exists(namespace):
+    """Removes a namespace and with it every interface, route and rule in it.
+
+    Raises:
+        KubeError: what has its name is no namespace and cannot be removed.
+    """
+    path = NAMESPACES / namespace
+    if not path.exists():
+        return
+    try:
         ip("netns", "del", namespace)
+    except subprocess.CalledProcessError as error:
+        raise KubeError(str(path), error.stderr.strip(), "remove it by hand") from None
 
 
 def _plug(cluster: Cluster, namespace: str, address: str) -> None:

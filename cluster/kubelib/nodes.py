@@ -17,8 +17,8 @@ from . import api, cgroups, files, host, images, network, pki, processes, settin
 from .report import KubeError, tail
 from .settings import SOURCE, Cluster
 
-KEPT = ("containerd", "kubelet", "pod-logs", "volumes")
-"""A node's disk: it survives `kill-node`."""
+KEPT = ("kubelet", "pod-logs", "volumes")
+"""A node's disk: it survives `kill-node`, as its store does."""
 
 
 def process_name(index: int) -> str:
@@ -43,7 +43,8 @@ def start(cluster: Cluster, index: int, rootfs: Path) -> None:
             *("unshare", "-m", "-u", "-i", "-C", "-p", "--fork", "--kill-child"),
             *("--propagation", "private", str(SOURCE / "node" / "enter.sh")),
             *(settings.node_name(index), str(rootfs), str(state)),
-            *(str(cluster.bin), str(cluster.images), str(cluster.shared)),
+            *(str(cluster.bin), str(cluster.images), str(cluster.stores), str(cluster.shared)),
+            str(cgroups.version()),
         ],
         group=process_name(index),
         namespace=cluster.node_namespace(index),
@@ -83,9 +84,8 @@ def is_ready(cluster: Cluster, index: int) -> bool:
 
 def kill(cluster: Cluster, index: int) -> None:
     """Ends node `index` as a power cut would; its disk stays."""
-    if not processes.pid(cluster, process_name(index)):
+    if not processes.send(cluster, process_name(index), signal.SIGKILL):
         raise KubeError(f"node {index}", "is not running", f"start it with start-node {index}")
-    os.kill(processes.pid(cluster, process_name(index)), signal.SIGKILL)
     cgroups.end(f"{cluster.name}/{process_name(index)}")
 
 
@@ -112,12 +112,23 @@ def import_images(cluster: Cluster, index: int) -> None:
         raise KubeError(f"node {index}: import", done.stderr.strip(), "check the archive")
 
 
+def prune_layers(cluster: Cluster) -> None:
+    """Removes the shared layers that no node's store links to any more, while none imports."""
+    for layer in (cluster.stores / "layers").glob("*"):
+        if layer.suffix != ".lock" and (layer.name.startswith(".") or not _is_linked(layer)):
+            files.remove(layer)
+            files.remove(layer.with_name(f"{layer.name}.lock"))
+
+
+def _is_linked(layer: Path) -> bool:
+    """Whether every file of a shared layer has another name, in some node's store."""
+    found = (Path(folder, name) for folder, _, names in os.walk(layer / "files") for name in names)
+    return all(file.lstat().st_nlink > 1 for file in found)
+
+
 def forget(cluster: Cluster, index: int) -> None:
     """Removes what node `index` knows of its pods and volumes, but not its images."""
-    state = cluster.node_state(index)
-    for path in state.glob("*"):
-        if path.name != "containerd":
-            shutil.rmtree(path)
+    files.remove(cluster.node_state(index))
 
 
 def _children(pid: int) -> list[int]:
@@ -134,6 +145,8 @@ def _prepare(cluster: Cluster, index: int, state: Path) -> None:
         (state / fresh).mkdir(parents=True)
     for kept in KEPT:
         (state / kept).mkdir(exist_ok=True)
+    for store in (settings.node_name(index), "layers"):
+        (cluster.stores / store).mkdir(parents=True, exist_ok=True)
     upper = state / "upper"
     name, address = settings.node_name(index), settings.node_ip(index)
     memory = host.total_memory() - host.node_memory(cluster.wanted_nodes())

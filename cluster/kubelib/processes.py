@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 from . import cgroups, files
 from .report import KubeError, tail
 from .settings import Cluster
+
+_PROXIES = {"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
 
 def wait_for(
@@ -53,24 +54,61 @@ def start(cluster: Cluster, name: str, command: list[str], group: str, namespace
             stderr=log,
             start_new_session=True,
             preexec_fn=cgroups.joiner(f"{cluster.name}/{group}"),
-            env={**os.environ, "PATH": f"{cluster.bin}:{os.environ['PATH']}", "HOME": "/root"},
+            env=environment() | {"PATH": f"{cluster.bin}:{os.environ['PATH']}", "HOME": "/root"},
         )
-    files.write_atomic(_pid_file(cluster, name), str(process.pid))
+    files.write_atomic(_pid_file(cluster, name), f"{process.pid} {start_time(process.pid)}")
     return process.pid
+
+
+def environment() -> dict[str, str]:
+    """This process' environment without proxies: no part of a cluster asks for anything outside.
+
+    A proxy of the environment would be asked even for 127.0.0.1, and could not answer.
+    """
+    return {name: value for name, value in os.environ.items() if name.lower() not in _PROXIES}
 
 
 def pid(cluster: Cluster, name: str) -> int:
     """Returns the pid of the process started as `name`, 0 if it no longer runs.
 
-    The control group is compared, because the kernel gives old pids to new processes.
+    The kernel gives old pids to new processes: the start time and the control group tell.
     """
     try:
-        number = int(_pid_file(cluster, name).read_text())
-        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
-        group = Path(f"/proc/{number}/cgroup").read_text()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+        number, began = map(int, _pid_file(cluster, name).read_text().split())
+    except (FileNotFoundError, ValueError):
         return 0
-    return number if state != "Z" and f"/{cluster.name}/" in group else 0
+    same = cgroups.is_within(number, cluster.name) and start_time(number) == began
+    return number if same else 0
+
+
+def start_time(number: int) -> int:
+    """When the process of this pid began, in clock ticks since boot; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return 0 if fields[0] == "Z" else int(fields[19])
+
+
+def send(cluster: Cluster, name: str, sent: signal.Signals) -> bool:
+    """Sends a signal to the process started as `name`; returns whether it still ran."""
+    number = pid(cluster, name)
+    if not number:
+        return False
+    try:
+        handle = os.pidfd_open(number)
+    except ProcessLookupError:
+        return False
+    try:
+        # Only now is it sure that the process looked at is the one that is signalled.
+        if pid(cluster, name) != number:
+            return False
+        signal.pidfd_send_signal(handle, sent)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def started(cluster: Cluster, name: str) -> float:
@@ -80,15 +118,12 @@ def started(cluster: Cluster, name: str) -> float:
 
 def stop(cluster: Cluster, name: str, patience: float = 10.0) -> None:
     """Ends one process: TERM, then KILL after `patience` seconds."""
-    number = pid(cluster, name)
-    if number:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(number, signal.SIGTERM)
-        deadline = time.monotonic() + patience
-        while pid(cluster, name):
-            if time.monotonic() > deadline:
-                os.kill(number, signal.SIGKILL)
+    deadline = time.monotonic() + patience
+    if send(cluster, name, signal.SIGTERM):
+        while pid(cluster, name) and time.monotonic() < deadline:
             time.sleep(0.05)
+    while send(cluster, name, signal.SIGKILL):
+        time.sleep(0.05)
     _pid_file(cluster, name).unlink(missing_ok=True)
 
 

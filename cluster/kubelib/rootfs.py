@@ -11,7 +11,8 @@ from . import files
 from .report import KubeError, step, tail
 from .settings import cache_folder
 
-SUITE = "bookworm"
+DEBIAN = Path(__file__).resolve().parents[2] / "image" / "debian"
+"""What nodes and images have in common: Debian's suite, and how its root is made."""
 
 PACKAGES = (
     "busybox-static",
@@ -32,17 +33,19 @@ PACKAGES = (
 
 def build(logs: Path) -> Path:
     """Returns the folder of the root file system, made first where the cache lacks it."""
-    target = cache_folder() / f"rootfs-{files.digest(SUITE, *PACKAGES)}"
+    bootstrap, suite = DEBIAN / "bootstrap", DEBIAN / "suite"
+    target = cache_folder() / f"rootfs-{files.digest(bootstrap, suite, *PACKAGES)}"
     if target.exists():
         return target
     log = logs / "build-rootfs.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    command = ["nice", "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    with step(f"node root file system (Debian {SUITE})", log), log.open("w") as output:
+    packages = f"--include={','.join(PACKAGES)}"
+    name = f"node root file system (Debian {suite.read_text().strip()})"
+    with step(name, log), log.open("w") as output:
         done = subprocess.run(
-            [*command, SUITE, str(temporary)],
+            ["nice", str(bootstrap), str(temporary), packages],
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,

@@ -17,6 +17,9 @@ NAME = re.compile(r"unet(-[a-z0-9]{1,20})?")
 """What a cluster may be called.  Its control group and network namespaces are named so on
 the machine, and `down` ends all that is in them: no other program's begin like this."""
 
+NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,3})")
+"""The index of a node as it stands in names of folders and of network namespaces."""
+
 DEFAULT_PORT = 16443
 MAX_NODES = 8
 
@@ -94,6 +97,11 @@ class Cluster:
         return self.state / "images"
 
     @property
+    def stores(self) -> Path:
+        """The nodes' images and containers, and the unpacked layers that they share."""
+        return self.state / "stores"
+
+    @property
     def shared(self) -> Path:
         """The folder behind the ReadWriteMany class, seen by every node as /shared."""
         return self.state / "shared"
@@ -107,12 +115,6 @@ class Cluster:
     def audit_log(self) -> Path:
         """What the API server was asked, when `up --audit` was given."""
         return self.logs / "audit.log"
-
-    @property
-    def namespaces(self) -> list[str]:
-        """Every network namespace that it may have."""
-        nodes = [self.node_namespace(index) for index in range(MAX_NODES)]
-        return [self.switch, self.control_plane, *nodes]
 
     @property
     def switch(self) -> str:
@@ -131,6 +133,11 @@ class Cluster:
     def node_state(self, index: int) -> Path:
         """What node `index` keeps on disk."""
         return self.state / "nodes" / str(index)
+
+    def known_nodes(self) -> list[int]:
+        """The nodes that have something on disk."""
+        found = (self.state / "nodes").glob("*")
+        return sorted(int(path.name) for path in found if NUMBER.fullmatch(path.name))
 
     def last_port(self) -> int:
         """The API port of the last `up`; the usual one when there is no cluster."""

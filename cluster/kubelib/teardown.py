@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-from . import cgroups, network, nodes
+from . import cgroups, files, network, nodes, ownership
 from .report import KubeError
-from .settings import NAME, OWNERS, Cluster
+from .settings import OWNERS, Cluster
 
 NETNS_RECORD = OWNERS / ".made-run-netns"
 
@@ -17,42 +14,35 @@ def end_everything(cluster: Cluster) -> None:
 
     Mounts live in the nodes' mount namespaces and go with their last process.  Images,
     certificates and logs stay: the next `up` is warm.
+
+    Raises:
+        KubeError: another checkout runs it, or something of it cannot be removed.
     """
+    with ownership.machine():
+        ownership.claim(cluster)
     cgroups.end(cluster.name)
-    for namespace in cluster.namespaces:
-        network.remove(namespace)
+    stuck: list[KubeError] = []
+    for namespace in network.of_cluster(cluster):
+        try:
+            network.remove(namespace)
+        except KubeError as error:  # the rest can be ended all the same
+            stuck.append(error)
     for folder in (cluster.run, cluster.state / "etcd", cluster.shared):
-        shutil.rmtree(folder, ignore_errors=True)
-    for state in (cluster.state / "nodes").glob("*"):
-        nodes.forget(cluster, int(state.name))
-    owner_file(cluster).unlink(missing_ok=True)
-    if OWNERS.is_dir() and all(path.name.startswith(".") for path in OWNERS.iterdir()):
-        network.forget_mount_point(NETNS_RECORD)
-        cgroups.take_back()
-        if not any(OWNERS.iterdir()):
-            OWNERS.rmdir()
-
-
-def require_owned(cluster: Cluster) -> None:
-    """Raises if the cluster of this name runs from another checkout that still exists."""
-    owner = owner_file(cluster)
-    other = Path(owner.read_text()) if owner.exists() else cluster.state
-    if other != cluster.state and other.exists() and cgroups.members(cluster.name):
-        raise KubeError(
-            f"cluster {cluster.name}",
-            f"runs from {other}",
-            "end it there with `down`, or choose another --name and --port",
-        )
+        files.remove(folder)
+    for index in cluster.known_nodes():
+        nodes.forget(cluster, index)
+    nodes.prune_layers(cluster)
+    with ownership.machine():
+        ownership.owner_file(cluster).unlink(missing_ok=True)
+        if not ownership.names():
+            network.forget_mount_point(NETNS_RECORD)
+            cgroups.take_back()
+    if stuck:
+        raise stuck[0]
 
 
 def of_this_checkout() -> list[Cluster]:
     """Every cluster that this checkout has started and not ended."""
-    if not OWNERS.is_dir():
-        return []
-    named = [Cluster(path.name) for path in OWNERS.iterdir() if NAME.fullmatch(path.name)]
-    return [c for c in named if owner_file(c).read_text() == str(c.state)]
-
-
-def owner_file(cluster: Cluster) -> Path:
-    """Names the state folder of the running cluster of this name."""
-    return OWNERS / cluster.name
+    return [
+        Cluster(name) for name in ownership.names() if ownership.owner(name) == Cluster(name).state
+    ]

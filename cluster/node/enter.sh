@@ -3,18 +3,19 @@
 # makes it the root and hands over to init.sh.  Called in new mount, uts, ipc, pid and
 # cgroup namespaces and in the node's network namespace.
 #
-#   enter.sh NAME ROOTFS STATE BIN IMAGES SHARED
+#   enter.sh NAME ROOTFS STATE BIN IMAGES STORES SHARED CONTROL_GROUPS_VERSION
 #
-# STATE holds upper/ and work/ (the node's own writes, new at every start) and containerd/,
-# kubelet/, volumes/, pod-logs/ (kept, as a disk is over a reboot).
+# STATE holds upper/ and work/ (the node's own writes, new at every start) and kubelet/,
+# volumes/, pod-logs/ (kept, as a disk is over a reboot).  STORES holds the images and
+# containers of every node, NAME/, and layers/, the files that they share by links.
 set -euo pipefail
-name=$1 rootfs=$2 state=$3 bin=$4 images=$5 shared=$6
+name=$1 rootfs=$2 state=$3 bin=$4 images=$5 stores=$6 shared=$7 groups=$8
 
 hostname "$name"
 mount -t overlay overlay "$state/root" \
   -o "lowerdir=$rootfs,upperdir=$state/upper,workdir=$state/work"
 cd "$state/root"
-mkdir -p opt/cni/bin opt/volumes shared var/lib/containerd var/lib/kubelet var/log/pods old
+mkdir -p opt/cni/bin opt/volumes shared var/lib/stores var/lib/kubelet var/log/pods old
 
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -40,7 +41,7 @@ for setting in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/p
 done
 
 # The cgroup namespace makes the node's own group look like the root of each hierarchy.
-if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+if [ "$groups" = 2 ]; then
   mount -t cgroup2 cgroup sys/fs/cgroup
 else
   mount -t tmpfs tmpfs sys/fs/cgroup
@@ -67,7 +68,7 @@ read_only "$bin/cni" opt/cni/bin
 read_only "$images" run/images
 mount --bind "$shared" shared
 mount --bind "$state/volumes" opt/volumes
-mount --bind "$state/containerd" var/lib/containerd
+mount --bind "$stores" var/lib/stores
 mount --bind "$state/kubelet" var/lib/kubelet
 mount --bind "$state/pod-logs" var/log/pods
 

@@ -3,7 +3,7 @@
 # unpacked only: the archive itself is their other copy.  containerd would drop the packed ones
 # some day; a disk may not have room until then.
 set -euo pipefail
-marks=/var/lib/containerd/imported
+marks=/var/lib/stores/$(hostname)/imported
 mkdir -p "$marks"
 for archive in /run/images/*.tar; do
   mark=$marks/$(basename "$archive" .tar)

@@ -10,8 +10,15 @@ mkdir -p "$logs"
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir -p /sys/fs/cgroup/init
   echo 0 >/sys/fs/cgroup/init/cgroup.procs
+  tries=0
   until sed 's/\(^\| \)/ +/g' /sys/fs/cgroup/cgroup.controllers \
-    2>/dev/null >/sys/fs/cgroup/cgroup.subtree_control; do sleep 0.05; done
+    2>/dev/null >/sys/fs/cgroup/cgroup.subtree_control; do
+    [ $((tries += 1)) -lt 200 ] || {
+      echo "node $name ends: cannot hand down $(cat /sys/fs/cgroup/cgroup.controllers)" >&2
+      exit 1
+    }
+    sleep 0.05
+  done
 fi
 
 # NetworkPolicy: the first packet of every connection through this node is judged by
@@ -19,22 +26,32 @@ fi
 # every kernel has; these do the same.  Until it runs, packets pass.
 iptables -A FORWARD -m conntrack --ctstate NEW -j NFQUEUE --queue-num 100 --queue-bypass
 
-containerd >"$logs/containerd.log" 2>&1 &
-until ctr version >/dev/null 2>&1; do sleep 0.1; done
-node-images >"$logs/images.log" 2>&1
+# A node is either whole or gone: it ends with the first of its daemons, and says which.  The
+# machine's service manager would start that again; here `up` and `start-node` do.
+declare -A daemons
+fail() {
+  echo "node $name ends: $1; the end of $2:" >&2
+  tail -n 20 "$2" >&2
+  exit 1
+}
+start() {
+  "$@" >"$logs/$1.log" 2>&1 &
+  daemons[$!]=$1
+}
 
-kube-proxy --config=/etc/kubernetes/kube-proxy.yaml >"$logs/kube-proxy.log" 2>&1 &
-kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.conf \
-  --hostname-override="$name" --node-ip="$(cat /etc/kubernetes/node-ip)" \
-  --node-labels=unet.local/real=true \
-  >"$logs/kubelet.log" 2>&1 &
-
-# Reap whatever is orphaned on the node; end with the first of the three daemons, so that
-# a node is either whole or NotReady.
-set +e
-while :; do
-  wait -n
-  for daemon in containerd kube-proxy kubelet; do
-    pgrep -x "$daemon" >/dev/null || { echo "$daemon ended; see $logs/$daemon.log"; exit 1; }
-  done
+start containerd
+until ctr version >/dev/null 2>&1; do
+  [ -e "/proc/$!/exe" ] || fail "containerd ended" "$logs/containerd.log"
+  sleep 0.1
 done
+node-images >"$logs/images.log" 2>&1 || fail "images cannot be imported" "$logs/images.log"
+
+start kube-proxy --config=/etc/kubernetes/kube-proxy.yaml
+start kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.conf \
+  --hostname-override="$name" --node-ip="$(cat /etc/kubernetes/node-ip)" \
+  --node-labels=unet.local/real=true
+
+# Waits for those three only; bash reaps what is orphaned on the node.
+code=0
+wait -n -p ended "${!daemons[@]}" || code=$?
+fail "${daemons[$ended]} ended (exit code $code)" "$logs/${daemons[$ended]}.log"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from .commands import Failed, kubectl
+from .output import replace
 from .settings import NAME, NAMESPACE, OUTPUT, TARGET
 
 SAY_SECONDS = 10.0
@@ -62,17 +63,19 @@ def _pump(source: IO[bytes], target: IO[bytes], total: int) -> None:
 
 
 def fetch_results() -> None:
-    """Copies report, predictions and one overlay out of the claim."""
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    OUTPUT.mkdir(parents=True)
+    """Copies report, predictions and one overlay out of the claim; all of them or none."""
     uid = kubectl("get", "unettraining", NAME, "-o", "jsonpath={.metadata.uid}")
     folder = f"/output/{NAME}-{uid[:8]}/evaluation-1"
+    replace(OUTPUT, lambda new: _unpack(folder, new))
+
+
+def _unpack(folder: str, target: Path) -> None:
     pack = ["kubectl", "-n", NAMESPACE, "exec", "files", "--", "tar", "-C", folder, "-cf", "-", "."]
-    unpack = ["tar", "-C", str(OUTPUT), "--no-same-owner", "-xf", "-"]
     archive = subprocess.Popen(pack, stdout=subprocess.PIPE)
-    subprocess.run(unpack, stdin=archive.stdout, check=True)
-    if archive.wait():
+    unpack = ["tar", "-C", str(target), "--no-same-owner", "-xf", "-"]
+    unpacked = subprocess.run(unpack, stdin=archive.stdout, check=False)
+    if archive.wait() or unpacked.returncode:
         raise Failed(f"claim results: {folder} could not be read")
-    pictures = sorted(OUTPUT.glob("overlays/*.png"))
+    pictures = sorted(target.glob("overlays/*.png"))
     if pictures:
-        shutil.copy(pictures[0], OUTPUT / "overlay.png")
+        shutil.copy(pictures[0], target / "overlay.png")

@@ -10,7 +10,16 @@ from .settings import NAMESPACE
 
 
 class Failed(Exception):
-    """The demo cannot go on; the message says why, and what to do."""
+    """The demo cannot go on; the message says why, and what to do.
+
+    Args:
+        message: that.
+        code: what the demo ends with: 1, or 2 for what is missing before it begins.
+    """
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class step:
@@ -33,14 +42,14 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60}m{int(seconds) % 60:02d}s"
 
 
-def run(*command: str) -> None:
-    """Runs a command, whose output the user sees.
+def run(*command: str, code: int = 1) -> None:
+    """Runs a command, whose output the user sees; `code` is the demo's if it fails.
 
     Raises:
         Failed: it did.
     """
     if subprocess.run(command, check=False).returncode:
-        raise Failed(f"{' '.join(command)} failed; its own lines are above")
+        raise Failed(f"{' '.join(command)} failed; its own lines are above", code)
 
 
 def kubectl(

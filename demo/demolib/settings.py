@@ -6,17 +6,24 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTPUT = Path("demo-output")
+OUTPUT = ROOT / os.environ.get("DEMO_OUTPUT", "demo-output")
+"""Relative to the project, from wherever the demo is started."""
 NAMESPACE = "unet-demo"
 NAME = "brain-tumour"
-IMAGES = {"training": "unet-operator/training:dev", "operator": "unet-operator/operator:dev"}
+IMAGES = {"training": "unet.invalid/training:dev", "operator": "unet.invalid/operator:dev"}
 TARGET = "/data/Task01_BrainTumour"
-KUBECONFIG = str(ROOT / ".cluster/kubeconfig")
+YOURS = bool(os.environ.get("CLUSTER"))
+"""Whether it runs on a cluster that the user has already, and has named."""
+CLUSTER_NAME = os.environ.get("CLUSTER_NAME") or "unet"
 """Of the throwaway cluster."""
-YOURS = (
-    os.environ.get("CLUSTER") == "current" or os.environ.get("KUBECONFIG", KUBECONFIG) != KUBECONFIG
+CLUSTER_PORT = os.environ.get("CLUSTER_PORT", "")
+KUBECONFIG = str(
+    ROOT / ".cluster" / ("" if CLUSTER_NAME == "unet" else CLUSTER_NAME) / "kubeconfig"
 )
-"""Whether it runs on a cluster that the user has already."""
+"""Of the throwaway cluster."""
+WHICH = ("--name", CLUSTER_NAME, *(("--port", CLUSTER_PORT) if CLUSTER_PORT else ()))
+KUBE = (str(ROOT / "cluster/kube"), *WHICH)
+PYTHON = os.environ.get("PYTHON") or "python3"
 
 
 def training_image() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,13 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kubelib.settings import cache_folder
+from machinelib.sshd import server
+from machinelib.text import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = Path(__file__).parent / "modules"
 
-# As root, sshd insists on a root-owned /run/sshd; it is given one that only it sees.
-AS_ROOT = ["unshare", "--mount", "sh", "-c"]
-AS_ROOT += ['mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"', "sh"]
+# As root, sshd insists on a root-owned /run/sshd and on a user of its own; it is given both
+# where only it sees them.
+IN_A_VIEW_OF_ITS_OWN = (
+    'mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && mount --bind "$1" /etc/passwd '
+    '&& shift && exec "$@"'
+)
+SSHD_USER = "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,16 @@ class Cluster:
         )
 
 
+def as_root(command: list[str], folder: Path) -> list[str]:
+    """The command that runs `command` with a user `sshd`, in a mount namespace."""
+    users = Path("/etc/passwd").read_text().splitlines()
+    if not any(line.startswith("sshd:") for line in users):
+        users.append(SSHD_USER)
+    passwd = folder / "passwd"
+    passwd.write_text("".join(f"{line}\n" for line in users))
+    return ["unshare", "--mount", "sh", "-c", IN_A_VIEW_OF_ITS_OWN, "sh", str(passwd), *command]
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:
@@ -76,9 +92,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if sshd is None:
-        pytest.skip("sshd is not installed: apt-get install openssh-server")
+    try:
+        sshd = server(cache_folder())
+    except Problem as error:
+        pytest.fail(str(error))
     if not (Path(sys.executable).parent / "mpiexec.hydra").exists():
         pytest.skip("mpiexec.hydra is not beside this Python: make setup")
     folder = tmp_path_factory.mktemp("mpi")
@@ -102,10 +119,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         '-o IdentitiesOnly=yes -o LogLevel=ERROR "$@"\n'
     )
     ssh.chmod(0o755)
-    command = [sshd, "-D", "-e", "-f", str(folder / "sshd_config")]
+    command = [str(sshd.program), "-D", "-e", "-f", str(folder / "sshd_config")]
     with (folder / "sshd.log").open("wb") as log:
-        server = subprocess.Popen(
-            [*AS_ROOT, *command] if os.geteuid() == 0 else command,
+        daemon = subprocess.Popen(
+            as_root(command, folder) if os.geteuid() == 0 else command,
+            env=os.environ | sshd.environment,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -114,10 +132,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             answer = subprocess.run([ssh, "127.0.0.2", "true"], capture_output=True, check=False)
             if answer.returncode == 0:
                 break
-            if server.poll() is not None or b"refused" not in answer.stderr:
+            if daemon.poll() is not None or b"refused" not in answer.stderr:
                 pytest.fail(f"{answer.stderr.decode()}{(folder / 'sshd.log').read_text()}")
         yield Cluster(folder, ssh)
     finally:
-        server.terminate()
+        daemon.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=10)
+            daemon.wait(timeout=10)

@@ -1,8 +1,9 @@
 """A running cluster for tests: fixtures `kubectl` and `namespace`.
 
-The cluster is, in this order: the current one of your kubeconfig (CLUSTER=current), the
-one of KUBECONFIG, the throwaway one of this checkout (`make cluster`).  Without any of
-them the tests are skipped; one that was asked for and does not answer fails them.
+The cluster is the one that CLUSTER names, the current context of your kubeconfig, or else a
+throwaway one of this checkout: that of KUBECONFIG, or `make cluster`'s.  A KUBECONFIG of any
+other cluster is left alone: tests install an operator and take it away again.  Without a
+cluster the tests are skipped; one that was asked for and does not answer fails them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from machinelib import own_cluster
+from machinelib.text import Problem
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUSYBOX = "unet.local/busybox:1"
@@ -94,32 +98,49 @@ class Kubectl:
         )
 
 
-def under_test() -> Kubectl:
-    """kubectl as administrator of the cluster under test; skips or fails without one."""
+def under_test(folder: Path) -> Kubectl:
+    """kubectl as administrator of the cluster under test; skips or fails without one.
+
+    Args:
+        folder: where a kubeconfig of the chosen context is written, if it is the user's.
+    """
     ours = CHECKOUT / ".cluster"
     program = str(ours / "bin" / "kubectl")
     if not Path(program).exists():
         program = shutil.which("kubectl") or program
-    if os.environ.get("CLUSTER") == "current":
-        asked, kubeconfig = True, ""
-    elif os.environ.get("KUBECONFIG"):
+    asked = bool(os.environ.get("CLUSTER"))
+    kubeconfig = str(ours / "kubeconfig")
+    if asked:
+        try:
+            kubeconfig = str(own_cluster.pin(folder))
+        except Problem as error:
+            pytest.fail(str(error))
+    elif os.environ.get("KUBECONFIG") and own_cluster.is_throwaway():
         asked, kubeconfig = True, os.environ["KUBECONFIG"]
-    else:
-        asked, kubeconfig = False, str(ours / "kubeconfig")
     found = Kubectl(program, kubeconfig)
     try:
         found("get", "--raw", "/readyz")
     except (KubectlError, OSError) as error:
         if asked:
             pytest.fail(f"the cluster that was asked for does not answer: {error}")
-        pytest.skip("no cluster: run `make cluster`, or set KUBECONFIG or CLUSTER=current")
+        left = f" ({own_cluster.HOW})" if os.environ.get("KUBECONFIG") else ""
+        pytest.skip(f"no throwaway cluster: run `make cluster`, or set CLUSTER{left}")
     return found
 
 
+def throwaway_name(kubectl: Kubectl) -> str:
+    """The name of the throwaway cluster that kubectl talks to; empty when it is another's."""
+    state = Path(kubectl.kubeconfig).resolve().parent
+    if state == CHECKOUT / ".cluster":
+        return "unet"
+    return state.name if state.parent == CHECKOUT / ".cluster" else ""
+
+
 @pytest.fixture(scope="session")
-def kubectl() -> Kubectl:
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """The cluster under test."""
-    return under_test()
+    with tempfile.TemporaryDirectory(dir=tmp_path_factory.mktemp("cluster")) as folder:
+        yield under_test(Path(folder))
 
 
 @contextmanager

@@ -15,19 +15,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from kubelib import audit
 
-from support.cluster_fixtures import CHECKOUT, Kubectl, claim, restricted_pod
+from support.cluster_fixtures import CHECKOUT, Kubectl, claim, restricted_pod, throwaway_name
 
 CHART = CHECKOUT / "charts" / "unet-operator"
 RELEASE, SYSTEM = "unet-operator", "unet-system"
-IMAGE = "unet-operator/training:dev"
+IMAGE = "unet.invalid/training:dev"
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:{RELEASE}"
 TASK = "Task01_BrainTumour"
 TRAININGS = "/apis/unet.dev/v1alpha1/namespaces/{}/unettrainings"
+MARK = "podAnnotations.started"
+"""The value by which a release is known to be the tests'."""
 PROGRESS = ("training", "dice", "workers", "message")
 """Fields of the status that change all the time while everything goes well."""
 
@@ -49,24 +52,34 @@ def helm(kubectl: Kubectl, *arguments: str) -> str:
 
 
 def install(kubectl: Kubectl) -> None:
-    """Installs the chart as it is, or brings what is installed up to it."""
+    """Installs the chart as it is, or brings what the tests installed up to it.
+
+    In a cluster that is not the throwaway one, an operator that is there already is somebody's:
+    the tests fail rather than take it over.
+    """
+    # In the throwaway cluster the CRD may have been applied by hand before.
+    over = ["--take-ownership", "--force-conflicts"] if throwaway_name(kubectl) else []
+    if not over and (theirs := installed_by_others(kubectl)):
+        pytest.fail(f"{theirs}: is in this cluster and not the tests'; name another in CLUSTER")
     helm(
         kubectl,
-        "upgrade",
-        "--install",
-        RELEASE,
-        str(CHART),
-        "--create-namespace",
-        # The CRD may have been applied by hand before.
-        "--take-ownership",
-        "--force-conflicts",
+        *("upgrade", "--install", RELEASE, str(CHART), "--create-namespace", *over),
         # An image loaded anew under its old name takes effect.
-        "--set-string",
-        f"podAnnotations.started={datetime.now(UTC).isoformat()}",
-        "--wait",
-        "--timeout",
-        "3m",
+        *("--set-string", f"{MARK}={datetime.now(UTC).isoformat()}"),
+        *("--wait", "--timeout", "3m"),
     )
+
+
+def installed_by_others(kubectl: Kubectl) -> str:
+    """An operator that these tests did not install; empty when there is none."""
+    for release in json.loads(helm(kubectl, "list", "--all-namespaces", "-o", "json")):
+        name, namespace = release["name"], release["namespace"]
+        if release["chart"].startswith("unet-operator-"):
+            values = ("get", "values", name, "-o", "json", "--namespace", namespace)
+            annotations = (json.loads(helm(kubectl, *values)) or {}).get("podAnnotations") or {}
+            if (name, namespace) != (RELEASE, SYSTEM) or MARK.split(".")[1] not in annotations:
+                return f"release {name} in {namespace}"
+    return ""
 
 
 @dataclass
@@ -199,9 +212,9 @@ class RecordedTraining:
 
     def requests(self) -> list[audit.Request]:
         """What the operator asked of the API server for this namespace since the start."""
-        log = CHECKOUT / ".cluster" / "log" / "audit.log"
-        ours = self.kubectl.kubeconfig == str(CHECKOUT / ".cluster" / "kubeconfig")
-        if not ours or not (CHECKOUT / ".cluster" / "run" / "audit").exists():
+        state = Path(self.kubectl.kubeconfig).parent
+        log = state / "log" / "audit.log"
+        if not throwaway_name(self.kubectl) or not (state / "run" / "audit").exists():
             pytest.skip("no audit log: start the cluster with `cluster/kube up --audit`")
         return [
             request

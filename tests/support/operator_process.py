@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.cluster_fixtures import CHECKOUT, Kubectl
 
 ACCOUNT = "unet-operator"
-IMAGE = "unet.local/absent:1"
+IMAGE = "unet.invalid/absent:1"
 """The image of trainings that name none: nobody has it."""
 
 

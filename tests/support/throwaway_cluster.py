@@ -25,11 +25,22 @@ class Kube:
 
     port: int
     folder: Path = CHECKOUT / "cluster"
+    name: str = NAME
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs one command, whatever comes of it."""
-        command = [self.folder / "kube", "--name", NAME, "--port", str(self.port), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of one command."""
+        options = ["--name", self.name, "--port", str(self.port)]
+        return [str(self.folder / "kube"), *options, *arguments]
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs one command, with further variables in its environment, whatever comes of it."""
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **variables},
+        )
 
     def __call__(self, *arguments: str) -> str:
         """Runs one command that must succeed."""
@@ -39,7 +50,7 @@ class Kube:
 
     def pid(self, process: str) -> int:
         """The pid of one of the cluster's processes."""
-        return int((STATE / "run" / f"{process}.pid").read_text())
+        return int((STATE / "run" / f"{process}.pid").read_text().split()[0])
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ INTERVAL = 15.0  # seconds between progress lines
 def run(settings: EvaluateSettings, as_json: bool) -> int:
     """Evaluates the shard; makes the report too if it is the only one."""
     with stdout_for_result(as_json) as stdout:
-        report = api.evaluate(settings, on_case=CaseLines())
+        report = api.evaluate(settings, on_case=CaseLines(), on_again=say_again)
         if report is None:
             print(
                 f"shard {settings.shard} is done; `python -m unet report --output "
@@ -58,6 +58,11 @@ class CaseLines:
             mean = sum(self._dice) / len(self._dice)
             fields = {"stage": "evaluate", "done": f"{done}/{total}", "mean_dice": f"{mean:.4f}"}
             print(format_line(fields), flush=True)
+
+
+def say_again(case: str, why: str) -> None:
+    """Prints that a case is scored again, and why."""
+    print(f"{case}: {why}; it is scored again", flush=True)
 
 
 COMMAND = Command(EvaluateSettings, run, json="print results.json, nothing else")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unet import api
-from unet.cli.evaluate import CaseLines
+from unet.cli.evaluate import CaseLines, say_again
 from unet.cli.report import print_report
 from unet.course.command import print_note, run_command
 from unet.course.flags import CourseFlags
@@ -63,7 +63,7 @@ def _report(flags: CourseFlags, cases: str) -> api.Report:
     settings = EvaluateSettings(
         data_path=flags.data_path, saved_model=flags.saved_model, output=PREDICTIONS, cases=cases
     )
-    report = api.evaluate(settings, course_folder(PREDICTIONS), CaseLines())
+    report = api.evaluate(settings, course_folder(PREDICTIONS), CaseLines(), say_again)
     assert report is not None, "there is one shard"
     return report
 

@@ -1,1 +1,1 @@
-"""From dataset.json to patches: read, check, split, prepare once, sample."""
+"""From dataset.json to prepared cases: read, check, split, prepare once."""

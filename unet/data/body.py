@@ -56,11 +56,14 @@ def body_of(image: NDArray[np.float32]) -> tuple[Box, NDArray[np.bool_] | None]:
     box = geometry.box_of(inside) if known else None
     if box is None:
         return bright_box(image), None
-    outside = ~np.pad(geometry.crop(inside, box), 1)
+    outside = np.pad(~geometry.crop(inside, box), 1, constant_values=True)
+    size = inside.size
+    del inside  # each of these is as large as the volume
     # Padding joins everything that reaches a face into the component of the first voxel.
     components, _ = ndimage.label(outside)
+    del outside
     body = (components != components[0, 0, 0])[1:-1, 1:-1, 1:-1]
-    if body.sum() > (1 - OUTSIDE_SHARE) * inside.size:
+    if np.count_nonzero(body) > (1 - OUTSIDE_SHARE) * size:
         return bright_box(image), None
     return box, body
 

@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from unet.data.cache_entry import (
     PreparedCase,
     is_sound,
@@ -24,9 +26,11 @@ from unet.data.cache_entry import (
     write_entry,
 )
 from unet.data.dataset import Case, Dataset
+from unet.data.nifti_header import times
 from unet.data.preparation import prepare_image, prepare_label
 from unet.data.recipe import Recipe
-from unet.data.volume import read_image, read_label
+from unet.data.volume import read_case
+from unet.system.atomic_file import temporary_prefix
 from unet.system.errors import DataError, DiskError
 
 SAMPLE_BYTES = 65_536  # of either end of a file, for its identity
@@ -80,7 +84,8 @@ class Cache:
 
     def _entry(self, case: Case) -> Path:
         """The case's folder, made if it is absent or damaged."""
-        entry = self.root / f"{case.id}-{self._key(case)}"
+        # A key of 16 letters, and a temporary name longer than that, must fit into 255 bytes.
+        entry = self.root / f"{temporary_prefix(case.id)[1:-1]}-{self._key(case)}"
         if not is_sound(entry, with_label=case.label is not None):
             self._make(case, entry)
         return entry
@@ -88,19 +93,25 @@ class Cache:
     def _key(self, case: Case) -> str:
         digest = hashlib.sha256(self.recipe.model_dump_json().encode())
         digest.update(str((len(self.dataset.channels), sorted(self.dataset.labels))).encode())
-        for file in (case.image, case.label):
+        digest.update(str(self.dataset.ignore).encode() if self.dataset.ignore else b"")
+        for file in (*case.images, case.label):
             digest.update(b"|" if file is None else _file_identity(file))
         return digest.hexdigest()[:16]
 
     def _make(self, case: Case, entry: Path) -> None:
-        volume = read_image(case.image, len(self.dataset.channels), self.recipe.channels)
+        volume, values = read_case(self.dataset, case, self.recipe.channels)
         image, record = prepare_image(
             volume.array, volume.affine, volume.spacing, self.recipe, case.id
         )
         label = None
-        if case.label is not None:
-            values = read_label(case.label, volume, tuple(self.dataset.labels))
+        del volume  # its voxels are prepared: room for the label's
+        if values is not None:
             label = prepare_label(values, record)
+            if values.any() and not label.any():
+                found = f"all {np.count_nonzero(values)} labelled voxels are lost on the grid of "
+                found += f"{times(record.shape)} voxels that it is resampled to"
+                remedy = "see that its spacing and unit are right, or give a finer --spacing"
+                raise DataError(str(case.label), found, remedy)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=self.root))

@@ -27,7 +27,8 @@ class CaseFacts(BaseModel):
 
     `spacing` is None if the header does not tell it. `body_fraction` is the body's share
     of the cropped box. `label_voxels` counts every label of dataset.json, 0 if absent;
-    `labels_cut` those that lie outside the box.
+    `labels_cut` those that lie outside the box. `orientation` is where the
+    file's axes run, as in RAS or LPS.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,3 +41,4 @@ class CaseFacts(BaseModel):
     channels: tuple[ChannelFacts, ...]
     label_voxels: dict[int, int]
     labels_cut: int = 0
+    orientation: str = ""

@@ -12,7 +12,8 @@ from unet.data.body import body_of
 from unet.data.case_facts import CaseFacts, ChannelFacts
 from unet.data.dataset import Case, Dataset
 from unet.data.preparation import MAX_SAMPLES
-from unet.data.volume import Volume, read_image, read_label
+from unet.data.resampling import value_counts
+from unet.data.volume import Volume, read_case
 
 PERCENTILES = (0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5)  # of the body, per channel
 QUANTILES = 101  # kept of the labelled voxels of a case: enough to pool over cases
@@ -39,7 +40,7 @@ def facts_of_case(
     counts = np.zeros(256, dtype=np.int64)
     marked, cut = None, 0
     if label is not None:
-        counts = np.bincount(label.ravel(), minlength=256)
+        counts = value_counts(label)
         marked = geometry.to_ras(label, orientation) > 0
         cut = int(marked.sum()) - int(geometry.crop(marked, box).sum())
     return CaseFacts(
@@ -57,6 +58,7 @@ def facts_of_case(
         ),
         label_voxels={value: int(counts[value]) for value in labels},
         labels_cut=cut,
+        orientation=geometry.axis_codes(orientation),
     )
 
 
@@ -66,10 +68,7 @@ def read_facts(dataset: Dataset, case: Case, channels: Sequence[int]) -> CaseFac
     Raises:
         DataError: the case is damaged.
     """
-    image = read_image(case.image, len(dataset.channels), channels)
-    label = None
-    if case.label is not None:
-        label = read_label(case.label, image, tuple(dataset.labels))
+    image, label = read_case(dataset, case, channels)
     return facts_of_case(case.id, image, label, dataset.labels)
 
 

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+import unicodedata
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
 from unet.system.errors import DataError
 
+SUFFIXES = (".nii.gz", ".nii")
+SEPARATORS = frozenset(" -_.,:;/\\()[]")
+
 
 class Case(BaseModel):
-    """One patient's image and label. `id` is the image's file name without suffix."""
+    """One patient's image and label. `id` is the image's file name without suffix.
+
+    Where every channel has a file of its own, `image` is the first's and `more_images` those
+    of the others, in order.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     image: Path
     label: Path | None = None
+    more_images: tuple[Path, ...] = ()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """All files of the image."""
+        return (self.image, *self.more_images)
 
 
 class Dataset(BaseModel):
@@ -25,6 +39,8 @@ class Dataset(BaseModel):
 
     `labels` maps a label's value to its name, without the background 0. `channels` are the
     modalities in file order. `cases` are the training cases, `test_cases` have no labels.
+    `regions` are unions of labels that overlap, by name (nnU-Net). `ignore` is the label value
+    of voxels that nobody judged. `notes` is what was odd about dataset.json.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +51,9 @@ class Dataset(BaseModel):
     labels: dict[int, str]
     cases: tuple[Case, ...]
     test_cases: tuple[Case, ...] = ()
+    regions: dict[str, tuple[int, ...]] = {}
+    ignore: int | None = None
+    notes: tuple[str, ...] = ()
 
     def case(self, case_id: str) -> Case:
         """Returns the case of that id.
@@ -51,5 +70,19 @@ class Dataset(BaseModel):
 
 
 def plain_name(name: str) -> str:
-    """A name's letters and digits in lower case: T1-Gd, t1gd and T1_Gd are the same."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    """A name in lower case without what separates words: T1-Gd, t1gd and T1_Gd are the same.
+
+    What else is no letter tells names apart, as in T1 and T1+, or T2 and T2*. Letters with
+    accents are the same whether composed or not.
+    """
+    plain = unicodedata.normalize("NFC", name).casefold()
+    return "".join(x for x in plain if x not in SEPARATORS and not x.isspace())
+
+
+def case_id(file: str | Path) -> str:
+    """The id of a file's case: its name without folder and without .nii or .nii.gz."""
+    name = PurePosixPath(str(file).strip().replace("\\", "/")).name
+    for suffix in SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name

@@ -37,6 +37,11 @@ def orientation_of(affine: NDArray[np.float64]) -> Orientation:
     return by_axis((int(axis), int(flip)) for axis, flip in io_orientation(affine))
 
 
+def axis_codes(orientation: Orientation) -> str:
+    """Where the array's axes run, as in RAS: to the right, to the front, up."""
+    return "".join(("LR", "PA", "IS")[axis][flip > 0] for axis, flip in orientation)
+
+
 def to_ras(array: NDArray[Scalar], orientation: Orientation) -> NDArray[Scalar]:
     """[X, Y, Z, …] as stored → [D, H, W, …] in RAS order; a view."""
     turned: NDArray[Scalar] = apply_orientation(array, np.array(orientation))

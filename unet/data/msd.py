@@ -8,16 +8,16 @@ the files exist and are sound is not asked here but by `unet.data.preflight`.
 
 from __future__ import annotations
 
-import difflib
-import json
+import unicodedata
 from collections.abc import Collection
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from unet.data.dataset import Case, Dataset, plain_name
+from unet.data.brats_folders import brats_folders
+from unet.data.channel_files import case_of, numbered_cases, volumes_in
+from unet.data.dataset import SUFFIXES, Case, Dataset, case_id, plain_name
+from unet.data.dataset_json import read_json, value_of
+from unet.data.dataset_labels import read_labels
 from unet.system.errors import DataError
-
-SUFFIXES = (".nii.gz", ".nii")
-MAX_LABEL = 255  # labels are kept as uint8
 
 
 def load_dataset(data_path: str | Path) -> Dataset:
@@ -28,12 +28,15 @@ def load_dataset(data_path: str | Path) -> Dataset:
     """
     path = Path(data_path)
     file = path if path.suffix == ".json" else path / "dataset.json"
+    if not file.exists() and (patients := brats_folders(file.parent)):
+        return patients
     root = file.parent.resolve()
-    content = _read_json(file)
+    content, notes = read_json(file)
+    channels = channels_of(content, file)
     training = _entries(content, "training", file)
     cases = tuple(_case(root, entry, f"{file}: training[{i}]") for i, entry in training)
     if not cases:
-        cases = _cases_on_disk(root)
+        cases = _cases_on_disk(root, len(channels))
     if not cases:
         raise DataError(
             f"{file}: training",
@@ -43,71 +46,36 @@ def load_dataset(data_path: str | Path) -> Dataset:
     test = _entries(content, "test", file)
     test_cases = tuple(_case(root, entry, f"{file}: test[{i}]") for i, entry in test)
     _refuse_duplicates(cases, file)
+    labels = read_labels(value_of(content, "labels"), f"{file}: labels")
+    regions = [name for name in labels.regions if name not in labels.names.values()]
+    _require_distinct((*labels.names.values(), *regions), f"{file}: labels", "label")
     return Dataset(
         root=root,
-        name=str(_value_of(content, "name") or root.name),
-        channels=_channels(content, file),
-        labels=_labels(content, file),
+        name=str(value_of(content, "name") or root.name),
+        channels=channels,
+        labels=labels.names,
+        regions=labels.regions,
+        ignore=labels.ignore,
         cases=cases,
         test_cases=test_cases,
+        notes=(*notes, *_notes(content, cases), *labels.notes),
     )
 
 
-def case_id(file: str | Path) -> str:
-    """The id of a file's case: its name without folder and without .nii or .nii.gz."""
-    name = PurePosixPath(str(file).strip().replace("\\", "/")).name
-    for suffix in SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
-
-
-def _read_json(file: Path) -> dict[str, object]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DataError(str(file), "no such file", _path_hint(file)) from None
-    except NotADirectoryError:
-        remedy = "give the folder that holds dataset.json"
-        raise DataError(str(file.parent), "is not a folder", remedy) from None
-    except OSError as error:
-        raise DataError(str(file), error.strerror or str(error), "make it readable") from None
-    except UnicodeDecodeError as error:
-        raise DataError(str(file), f"not UTF-8 ({error.reason})", "save it as UTF-8") from None
-    except json.JSONDecodeError as error:
-        found = f"not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        raise DataError(str(file), found, "correct it or unpack the data set again") from None
-    if not isinstance(content, dict):
-        remedy = "use the dataset.json of the Medical Segmentation Decathlon's format"
-        raise DataError(str(file), f"a JSON {type(content).__name__}, not an object", remedy)
-    return content
-
-
-def _path_hint(file: Path) -> str:
-    """What to give instead: the parent of a task, given by mistake, holds it one folder deeper."""
-    deeper = sorted(file.parent.glob("*/dataset.json")) if file.parent.is_dir() else []
-    if deeper:
-        return f"give --data_path {deeper[0].parent}"
-    return "give the folder that holds dataset.json as --data_path"
-
-
-def _value_of(content: dict[str, object], key: str) -> object | None:
-    """The value of `key`, of its nnU-Net name, or of its only near misspelling."""
-    synonyms = {"modality": ("channel_names", "modalities")}.get(key, ())
-    for name in (key, *synonyms):
-        if name in content:
-            return content[name]
-    lower = {name.strip().lower(): name for name in content}
-    known = {"name", "description", "reference", "training", "test", "labels", "modality"}
-    known |= {"licence", "release", "tensorimagesize", "numtraining", "numtest"}
-    candidates = [name for name in lower if name == key or name not in known]
-    near = difflib.get_close_matches(key, candidates, n=1, cutoff=0.8)
-    return content[lower[near[0]]] if near else None
+def _notes(content: dict[str, object], cases: tuple[Case, ...]) -> tuple[str, ...]:
+    notes = []
+    validation = value_of(content, "validation") if "validation" in content else None
+    if isinstance(validation, list) and validation:
+        notes.append(f"a validation section of {len(validation)} cases: they are not used")
+    masks = {case.label for case in cases if case.label is not None}
+    if len(cases) > 1 and len(masks) < sum(case.label is not None for case in cases):
+        notes.append("several cases share one label file")
+    return tuple(notes)
 
 
 def _entries(content: dict[str, object], key: str, file: Path) -> list[tuple[int, object]]:
     """The list under `key` with its indices, without the `._*` files of a Mac."""
-    value = _value_of(content, key)
+    value = value_of(content, key)
     if value is None:
         return []
     if not isinstance(value, list):
@@ -123,17 +91,18 @@ def _is_mac_file(entry: object) -> bool:
 def _case(root: Path, entry: object, where: str) -> Case:
     image, label = entry, None
     if isinstance(entry, dict):
-        image, label = _value_of(entry, "image"), _value_of(entry, "label")
-    if not isinstance(image, str) or not image.strip():
+        image, label = value_of(entry, "image"), value_of(entry, "label")
+    listed = image if isinstance(image, list) else [image]
+    files = [path for path in listed if isinstance(path, str) and path.strip()]
+    if not files or len(files) < len(listed):
         remedy = 'write it as {"image": "./imagesTr/X.nii.gz", "label": "./labelsTr/X.nii.gz"}'
         raise DataError(where, "no image path", remedy)
     if label is not None and not isinstance(label, str):
         raise DataError(f"{where}.label", f"a {type(label).__name__}", "give the label's path")
-    return Case(
-        id=case_id(image),
-        image=_resolve(root, image),
-        label=_resolve(root, label) if label else None,
-    )
+    if any("\0" in path for path in (*files, label or "")):
+        raise DataError(where, "a path with a zero byte", "correct the path")
+    images = [_resolve(root, path) for path in files]
+    return case_of(case_id(files[0]), images, _resolve(root, label) if label else None)
 
 
 def _resolve(root: Path, listed: str) -> Path:
@@ -144,10 +113,21 @@ def _resolve(root: Path, listed: str) -> Path:
     """
     plain = listed.strip().replace("\\", "/")
     base = root / plain.lstrip("/")
-    candidates = [base, *_other_suffix(base)]
+    if unicodedata.normalize("NFC", plain) != unicodedata.normalize("NFD", plain):
+        forms = [root / unicodedata.normalize(form, plain.lstrip("/")) for form in ("NFC", "NFD")]
+    else:
+        forms = []
+    candidates = [each for form in (base, *forms) for each in (form, *_other_suffix(form))]
     if plain.startswith("/"):
         candidates += [Path(plain), *_other_suffix(Path(plain))]
-    return next((path for path in candidates if path.is_file()), Path(str(base)))
+    return next((path for path in candidates if _is_file(path)), base)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for a file, or a folder that is closed to us
+        return False
 
 
 def _other_suffix(path: Path) -> list[Path]:
@@ -158,18 +138,27 @@ def _other_suffix(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in SUFFIXES]
 
 
-def _cases_on_disk(root: Path) -> tuple[Case, ...]:
+def _cases_on_disk(root: Path, channels: int) -> tuple[Case, ...]:
     """Pairs imagesTr with labelsTr by file name, where dataset.json lists no case."""
-    images = sorted(p for p in (root / "imagesTr").glob("*.nii*") if not p.name.startswith("._"))
+    files = volumes_in(root / "imagesTr")
+    found = numbered_cases(files, channels)
+    if found is None:
+        found = tuple(Case(id=case_id(file), image=file) for file in files)
     cases = []
-    for image in images:
-        label = _resolve(root, f"labelsTr/{image.name}")
-        cases.append(Case(id=case_id(image), image=image, label=label if label.is_file() else None))
+    for case in found:
+        suffix = case.image.name[len(case_id(case.image)) :]
+        label = _resolve(root, f"labelsTr/{case.id}{suffix}")
+        cases.append(case.model_copy(update={"label": label if _is_file(label) else None}))
     return tuple(cases)
 
 
-def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
-    value = _value_of(content, "modality")
+def channels_of(content: dict[str, object], file: Path) -> tuple[str, ...]:
+    """The channels that a dataset.json names, in file order.
+
+    Raises:
+        DataError: the field is missing or has no possible meaning.
+    """
+    value = value_of(content, "modality")
     where = f"{file}: modality"
     remedy = 'write it as {"0": "FLAIR", "1": "T1w"}'
     if not isinstance(value, dict) or not value:
@@ -184,26 +173,6 @@ def _channels(content: dict[str, object], file: Path) -> tuple[str, ...]:
     names = tuple(name.strip() or f"channel {index}" for index, name in numbered)
     _require_distinct(names, where, "modality")
     return names
-
-
-def _labels(content: dict[str, object], file: Path) -> dict[int, str]:
-    value = _value_of(content, "labels")
-    where = f"{file}: labels"
-    remedy = 'write it as {"0": "background", "1": "tumour"}'
-    if not isinstance(value, dict):
-        raise DataError(where, "missing" if value is None else "not an object", remedy)
-    try:
-        labels = {int(key): str(name).strip() or f"label {key}" for key, name in value.items()}
-    except ValueError:
-        raise DataError(where, f"keys {', '.join(map(repr, value))}", remedy) from None
-    bad = [key for key in labels if not 0 <= key <= MAX_LABEL]
-    if bad:
-        raise DataError(where, f"value {bad[0]}", f"use values from 0 to {MAX_LABEL}")
-    labels.pop(0, None)
-    if not labels:
-        raise DataError(where, "nothing but background", remedy)
-    _require_distinct(labels.values(), where, "label")
-    return dict(sorted(labels.items()))
 
 
 def _require_distinct(names: Collection[str], where: str, what: str) -> None:

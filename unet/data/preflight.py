@@ -13,11 +13,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from unet.data.case_comparison import absent_labels, odd_cases
 from unet.data.case_facts import CaseFacts
 from unet.data.case_measurement import facts_of_case
 from unet.data.dataset import Case, Dataset
-from unet.data.volume import read_image, read_label
-from unet.system.errors import DataError
+from unet.data.volume import read_case
+from unet.system.errors import DataError, MemoryShortError
 from unet.system.json_file import write_model
 from unet.system.run_folder import make_folder
 
@@ -115,24 +116,40 @@ def run_preflight(
     if on_progress:
         on_progress(len(share), len(share))
     facts = tuple(result for result in results if isinstance(result, CaseFacts))
-    return Preflight(
+    preflight = Preflight(
         dataset=dataset.name,
         checked=len(share),
         quarantined=tuple(result for result in results if isinstance(result, Quarantined)),
         notices=tuple(notice for each in facts for notice in _notices(dataset, each)),
         facts=facts,
     )
+    return _compared(preflight, dataset) if size == 1 else preflight
 
 
-def merge(shares: Sequence[Preflight]) -> Preflight:
-    """Joins the ranks' shares, in the order of the case ids."""
-    return Preflight(
+def merge(shares: Sequence[Preflight], dataset: Dataset) -> Preflight:
+    """Joins the ranks' shares, in the order of the case ids, and compares the cases."""
+    if len(shares) == 1:
+        return shares[0]
+    merged = Preflight(
         dataset=shares[0].dataset,
         checked=sum(share.checked for share in shares),
         quarantined=_by_case(entry for share in shares for entry in share.quarantined),
         notices=_by_case(entry for share in shares for entry in share.notices),
         facts=_by_case(entry for share in shares for entry in share.facts),
     )
+    return _compared(merged, dataset)
+
+
+def _compared(preflight: Preflight, dataset: Dataset) -> Preflight:
+    """Adds what only all cases together tell, and what was odd about dataset.json."""
+    odd = [
+        Notice(case=case, file=str(dataset.case(case).image), found=found)
+        for case, found in odd_cases(preflight.facts)
+    ]
+    file = str(dataset.root / "dataset.json")
+    remarks = (*dataset.notes, *absent_labels(preflight.facts, dataset.labels))
+    whole = [Notice(case=dataset.name, file=file, found=found) for found in remarks]
+    return preflight.model_copy(update={"notices": (*preflight.notices, *odd, *whole)})
 
 
 def check_case(dataset: Dataset, case: Case, channels: Sequence[int]) -> Quarantined | CaseFacts:
@@ -141,12 +158,10 @@ def check_case(dataset: Dataset, case: Case, channels: Sequence[int]) -> Quarant
         if case.label is None:
             remedy = "add its label's path to dataset.json or leave the case out"
             raise DataError(str(case.image), "no label", remedy)
-        image = read_image(case.image, len(dataset.channels), channels)
-        label = read_label(case.label, image, tuple(dataset.labels))
-    except DataError as error:
-        file = case.image
-        if case.label is not None and error.where.startswith(str(case.label)):
-            file = case.label
+        image, label = read_case(dataset, case, channels)
+    except (DataError, MemoryShortError) as error:
+        files = [path for path in (case.label, *case.images) if path is not None]
+        file = next((path for path in files if error.where.startswith(str(path))), case.image)
         field = error.where.removeprefix(str(file)).strip(": ")
         return Quarantined(
             case=case.id,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from unet.data.axes import Box, Orientation, Shape, Spacing
 
-VERSION = 2  # raise it with any change of the result: it is part of the cache's key
+VERSION = 3  # raise it with any change of the result: it is part of the cache's key
 SPACING_TOLERANCE = 0.01  # relative; closer grids are the same grid
 
 

@@ -118,8 +118,8 @@ def make_target(
             commas are overlapping regions.
         labels: label values, one exclusive output each; one value alone is a region.
 
-    Without either: the whole tumour for BraTS's labels, the label where there is one, else
-    every label exclusive of the others.
+    Without either: dataset.json's regions where it has some; the whole tumour for BraTS's
+    labels; the label where there is one; else every label exclusive of the others.
 
     Raises:
         UsageError: both are given, or a region or label is unknown.
@@ -129,7 +129,9 @@ def make_target(
     if labels is not None:
         return _from_labels(dataset, labels)
     if region is None:
-        if brain_tumour_labels(dataset.labels):
+        if dataset.regions:
+            region = ",".join(_spelling(name) for name in dataset.regions)
+        elif brain_tumour_labels(dataset.labels):
             region = "whole-tumour"
         else:
             return _from_labels(dataset, tuple(dataset.labels))
@@ -164,6 +166,8 @@ def _known_regions(dataset: Dataset) -> dict[str, Region]:
     unions: dict[str, tuple[int, ...]] = {"all": tuple(dataset.labels)}
     for value, name in dataset.labels.items():
         unions[_spelling(name)] = (value,)
+    for name, values in dataset.regions.items():
+        unions[_spelling(name)] = values
     if tumour:
         core = (tumour.non_enhancing, tumour.enhancing)
         unions["whole-tumour"] = tuple(sorted((tumour.edema, *core)))

@@ -1,42 +1,25 @@
-"""Reads NIfTI files: the only module that touches the files of a case.
-
-A file is read to its last byte, so that a damaged one is found here and not by a wrong
-result, and every fault is one `DataError` that names the file.
-"""
+"""Images and labels as arrays: what their files hold must be numbers, and belong together."""
 
 from __future__ import annotations
 
-import gzip
-import logging
 import math
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-from nibabel import imageglobals
-from nibabel.arrayproxy import ArrayProxy
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from unet.data import geometry
-from unet.data.axes import Shape, Spacing
+from unet.data.axes import Spacing
+from unet.data.dataset import Case, Dataset
+from unet.data.nifti_file import Stream, open_nifti
+from unet.data.nifti_header import times
 from unet.system.errors import DataError
 
-# nibabel logs what it tolerates in a header, case by case, on stderr; what matters of it is
-# an error of ours below.
-imageglobals.logger.setLevel(logging.CRITICAL)
-
-COPY_AGAIN = "copy or download the file again"
-# What nibabel raises for a file that is not NIfTI or has a damaged header.
-NOT_NIFTI = (ImageFileError, HeaderDataError, WrapStructError, ValueError, OSError, KeyError)
-SPATIAL_UNITS = {1: "meter", 2: "mm", 3: "micron"}  # the lowest 3 bits of xyzt_units
 LABEL_TOLERANCE = 1e-3  # what float storage and scl_slope may add to an integer
 SHIFT_TOLERANCE = 0.5  # voxels between the corners of image and label
+MANY_VALUES = 1024  # of a label that is none; it is refused before they fill the memory
 
 
 @dataclass(frozen=True)
@@ -57,6 +40,8 @@ class Volume:
 def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -> Volume:
     """Reads an image.
 
+    Beside the array itself it takes a few megabytes.
+
     Args:
         path: of the image.
         channels: that the file must hold.
@@ -65,128 +50,146 @@ def read_image(path: Path, channels: int, picked: Sequence[int] | None = None) -
     Raises:
         DataError: the file is missing, damaged, not NIfTI, of other dimensions than the
             data set's, or holds NaN or infinity.
+        MemoryShortError: there is no memory for it.
     """
-    image = _open(path)
-    shape = tuple(s for s in image.shape)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    spatial, stored = _split_shape(path, shape)
-    if stored != channels:
-        count = f"{stored} channel{'s' if stored > 1 else ''} (shape {_times(image.shape)})"
-        remedy = f"dataset.json's modality lists {channels}: correct it or the file"
-        raise DataError(str(path), count, remedy)
-    proxy = image.dataobj
+    with open_nifti(path) as stream:
+        header = stream.header
+        stored = header.shape[3] if len(header.shape) == 4 else 1
+        if stored != channels:
+            plural = "s" if stored > 1 else ""
+            count = f"{stored} channel{plural} (shape {times(header.stored_shape)})"
+            remedy = f"dataset.json's modality lists {channels}: correct it or the file"
+            raise DataError(str(path), count, remedy)
+        used = list(range(channels)) if picked is None else list(picked)
+        # As in the file: X fastest, channels slowest.
+        values = np.empty((len(used), math.prod(header.shape[:3])), dtype=np.float32)
+        for place, channel, part in _by_channel(stream):
+            if channel in used:
+                with np.errstate(over="ignore"):  # beyond float32 is infinite, refused below
+                    values[used.index(channel), place : place + part.size] = part
+    shape = header.shape[:3]
+    array = values.reshape(len(used), *reversed(shape)).transpose(3, 2, 1, 0)
+    _require_finite(path, values)
+    orientation = geometry.orientation_of(header.affine)
+    spacing = geometry.spacing_of(header.affine, header.unit, orientation)
+    return Volume(array=array, affine=header.affine, spacing=spacing)
+
+
+def read_case(
+    dataset: Dataset, case: Case, picked: Sequence[int] | None = None
+) -> tuple[Volume, NDArray[np.uint8] | None]:
+    """Reads a case: its image, and its label where it has one.
+
+    Args:
+        dataset: that the case belongs to.
+        case: to read.
+        picked: indices of the channels to return, None for all.
+
+    Raises:
+        DataError: as for `read_image` and `read_label`.
+        MemoryShortError: there is no memory for it.
+    """
+    image = read_images(case.images, len(dataset.channels), picked)
+    if case.label is None:
+        return image, None
+    return image, read_label(case.label, image, tuple(dataset.labels), dataset.ignore)
+
+
+def read_images(
+    files: Sequence[Path], channels: int, picked: Sequence[int] | None = None
+) -> Volume:
+    """Reads an image whose channels lie in one file or in one file each.
+
+    Raises:
+        DataError: as for `read_image`; the files differ in shape or place.
+        MemoryShortError: there is no memory for it.
+    """
+    if len(files) == 1:
+        return read_image(files[0], channels, picked)
+    if len(files) != channels:
+        found = f"{len(files)} files for the channels of this case"
+        raise DataError(str(files[0]), found, f"dataset.json's modality lists {channels}")
     used = list(range(channels)) if picked is None else list(picked)
-    array = np.empty((*spatial, len(used)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite and is refused below
-        for index, channel in enumerate(used):
-            part = proxy[..., channel] if len(shape) == 4 else proxy[...].reshape(spatial)
-            array[..., index] = part.reshape(spatial)
-    _require_finite(path, array)
-    affine = _affine(path, image)
-    # get_xyzt_units refuses codes it does not know; to us they are "unknown".
-    unit = SPATIAL_UNITS.get(int(image.header["xyzt_units"]) & 7, "unknown")
-    spacing = geometry.spacing_of(affine, unit, geometry.orientation_of(affine))
-    return Volume(array=array, affine=affine, spacing=spacing)
+    array: NDArray[np.float32] | None = None
+    first: Volume | None = None
+    for index, channel in enumerate(used):
+        volume = read_image(files[channel], 1)
+        if first is None or array is None:
+            first = volume
+            array = np.empty((len(used), *reversed(volume.array.shape[:3])), np.float32).T
+        if volume.array.shape != first.array.shape:
+            shapes = times(volume.array.shape[:3]), times(first.array.shape[:3])
+            found = f"shape {shapes[0]}, but {files[used[0]].name} has {shapes[1]}"
+            raise DataError(str(files[channel]), found, "give channels of one and the same case")
+        _require_same_place(files[channel], volume.affine, first)
+        array[..., index] = volume.array[..., 0]
+    assert first is not None, "some channel is used"
+    assert array is not None, "and read"
+    return Volume(array=array, affine=first.affine, spacing=first.spacing)
 
 
-def read_label(path: Path, image: Volume, labels: Sequence[int]) -> NDArray[np.uint8]:
+def read_label(
+    path: Path, image: Volume, labels: Sequence[int], ignore: int | None = None
+) -> NDArray[np.uint8]:
     """Reads the label values [X, Y, Z] that belong to `image`.
 
     Args:
         path: of the label.
         image: shape and affine must agree with it.
         labels: the values of dataset.json; 0 is always allowed.
+        ignore: value of voxels that nobody judged; it becomes background.
 
     Raises:
         DataError: as for `read_image`; other shape or position than the image; values that
             are no integers or not in dataset.json.
+        MemoryShortError: there is no memory for it.
     """
-    label = _open(path)
-    shape = tuple(label.shape)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if shape != image.array.shape[:3]:
-        found = f"shape {_times(shape)}, but its image has {_times(image.array.shape[:3])}"
-        raise DataError(str(path), found, "pair the label with its own image")
-    _require_same_place(path, _affine(path, label), image)
-    values = np.asarray(label.dataobj).reshape(shape)
-    if not np.issubdtype(values.dtype, np.integer):
-        values = _rounded(path, values)
-    _require_known(path, values, labels)
-    return values.astype(np.uint8)
+    with open_nifti(path) as stream:
+        shape = stream.header.shape
+        if shape != image.array.shape[:3]:
+            found = f"shape {times(shape)}, but its image has {times(image.array.shape[:3])}"
+            raise DataError(str(path), found, "pair the label with its own image")
+        _require_same_place(path, stream.header.affine, image)
+        known = [*labels, *([] if ignore is None else [ignore])]
+        values = np.empty(math.prod(shape), dtype=np.uint8)
+        found_values: set[int] = set()
+        place = 0
+        for part in stream.pieces():
+            whole = part if np.issubdtype(part.dtype, np.integer) else _rounded(path, part)
+            found_values.update(int(value) for value in np.unique(whole))
+            if len(found_values) > MANY_VALUES:
+                _require_known(path, found_values, known)
+            with np.errstate(invalid="ignore"):  # an unknown value, refused below
+                values[place : place + part.size] = whole.astype(np.uint8)
+            place += part.size
+    _require_known(path, found_values, known)
+    if ignore in found_values:
+        values[values == ignore] = 0
+    return values.reshape(*reversed(shape)).transpose(2, 1, 0)
 
 
-def _open(path: Path) -> nib.Nifti1Image:
-    """Reads and unpacks the whole file; the checksum of a gzip is checked on the way."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(str(path), "no such file", "correct its path in dataset.json") from None
-    except OSError as error:
-        raise DataError(str(path), error.strerror or str(error), "make it readable") from None
-    if not content:
-        raise DataError(str(path), "an empty file", COPY_AGAIN)
-    # By content, not by name: a plain .nii named .nii.gz is common and harmless.
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except EOFError:
-            raise DataError(str(path), "truncated gzip", COPY_AGAIN) from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(str(path), f"damaged gzip ({error})", COPY_AGAIN) from None
-    return _parse(path, content)
+def _by_channel(stream: Stream) -> Iterator[tuple[int, int, NDArray[np.number]]]:
+    """(first voxel, channel, values) of each piece, none across two channels."""
+    voxels, done = math.prod(stream.header.shape[:3]), 0
+    for piece in stream.pieces():
+        while piece.size:
+            channel, place = divmod(done, voxels)
+            part = piece[: voxels - place]
+            yield place, channel, part
+            done += part.size
+            piece = piece[part.size :]
 
 
-def _parse(path: Path, content: bytes) -> nib.Nifti1Image:
-    """Reads header and array; refuses a file shorter than its header promises."""
-    nifti2 = len(content) >= 4 and 540 in (
-        int.from_bytes(content[:4], "little"),
-        int.from_bytes(content[:4], "big"),
-    )
-    try:
-        with np.errstate(all="ignore"):  # of a NaN in the header; `_affine` looks for it
-            image = (nib.Nifti2Image if nifti2 else nib.Nifti1Image).from_bytes(content)
-            dtype = image.get_data_dtype()
-        proxy = image.dataobj
-        assert isinstance(proxy, ArrayProxy), "bytes are mapped, not copied"
-        needed = proxy.offset + math.prod(image.shape) * dtype.itemsize
-    except NOT_NIFTI as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(str(path), f"not a NIfTI file ({reason})", COPY_AGAIN) from None
-    if dtype.fields is not None or dtype.kind not in "iuf":
-        raise DataError(str(path), f"voxels of type {dtype}", "store one number a voxel")
-    if len(content) < needed:
-        found = f"truncated: {len(content)} of {needed} bytes"
-        raise DataError(str(path), found, COPY_AGAIN)
-    return image
-
-
-def _split_shape(path: Path, shape: tuple[int, ...]) -> tuple[Shape, int]:
-    """(X, Y, Z) and the number of channels."""
-    if len(shape) not in (3, 4) or min(shape) < 1:
-        remedy = "store a volume as XxYxZ, several channels as XxYxZxC"
-        raise DataError(str(path), f"shape {_times(shape)}", remedy)
-    return (shape[0], shape[1], shape[2]), shape[3] if len(shape) == 4 else 1
-
-
-def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
-    affine = np.asarray(image.affine, dtype=np.float64)
-    sizes = nib.affines.voxel_sizes(affine)
-    volume = abs(np.linalg.det(affine[:3, :3]))
-    if not np.isfinite(affine).all() or not volume > 1e-6 * sizes.prod():
-        remedy = "repair the header's sform or qform"
-        raise DataError(f"{path}: affine", "not finite or not invertible", remedy)
-    return affine
-
-
-def _require_finite(path: Path, array: NDArray[np.float32]) -> None:
-    # The sum is finite unless a voxel is not (or the sum overflows): cheap, mostly enough.
-    if np.isfinite(array.sum(dtype=np.float64)):
-        return
-    bad = int(array.size - np.isfinite(array).sum())
+def _require_finite(path: Path, values: NDArray[np.float32]) -> None:
+    bad = 0
+    for part in np.array_split(values.reshape(-1), 1 + values.size // 2**22):
+        # The sum is finite unless a voxel is not (or the sum overflows): mostly enough.
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            total = part.sum(dtype=np.float64)
+        if not np.isfinite(total):
+            bad += int(part.size - np.isfinite(part).sum())
     if bad:
-        found = f"{bad} NaN or infinite voxels of {array.size}"
+        found = f"{bad} NaN or infinite voxels of {values.size}"
         raise DataError(str(path), found, "repair the image or leave the case out")
 
 
@@ -207,7 +210,7 @@ def _require_same_place(path: Path, affine: NDArray[np.float64], image: Volume) 
         raise DataError(f"{path}: affine", found, remedy)
 
 
-def _rounded(path: Path, values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _rounded(path: Path, values: NDArray[np.number]) -> NDArray[np.floating]:
     if not np.isfinite(values).all():
         raise DataError(str(path), "NaN or infinite label values", "repair the label")
     nearest: NDArray[np.floating] = np.rint(values)
@@ -220,15 +223,11 @@ def _rounded(path: Path, values: NDArray[np.floating]) -> NDArray[np.floating]:
     return nearest
 
 
-def _require_known(path: Path, values: NDArray[np.number], labels: Sequence[int]) -> None:
+def _require_known(path: Path, values: set[int], labels: Sequence[int]) -> None:
     known = {0, *labels}
-    unknown = [int(value) for value in np.unique(values) if int(value) not in known]
+    unknown = sorted(values - known)
     if unknown:
         listed = ", ".join(str(value) for value in unknown[:5])
         found = f"label value{'s' if len(unknown) > 1 else ''} {listed} not in dataset.json"
         remedy = f"its labels are {', '.join(map(str, sorted(known)))}: correct it or the file"
         raise DataError(str(path), found, remedy)
-
-
-def _times(shape: Sequence[int]) -> str:
-    return "x".join(str(size) for size in shape)

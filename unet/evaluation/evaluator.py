@@ -14,7 +14,8 @@ from unet.data import geometry
 from unet.data.channels import pick_channels
 from unet.data.dataset import Case, Dataset
 from unet.data.regions import Target, make_target
-from unet.data.volume import Volume, read_image, read_label
+from unet.data.volume import Volume, read_case
+from unet.evaluation.file_identity import identify
 from unet.evaluation.folder import CaseResult, Folder, Settings
 from unet.evaluation.metrics import RegionScore, score_region
 from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
@@ -29,6 +30,8 @@ TOLERANCES = (1.0, 2.0)
 
 OnCase = Callable[[CaseResult, int, int], None]
 """Called with a case's result, cases done and cases in all."""
+OnAgain = Callable[[str, str], None]
+"""Called with a case that has scores which do not hold any more, and why."""
 
 
 class Draw(Protocol):
@@ -74,8 +77,14 @@ class Evaluator:
         self.draw = draw
         self.target = target_for(predictor.saved, dataset)
 
-    def run(self, shard: int = 0, shards: int = 1, on_case: OnCase | None = None) -> None:
-        """Evaluates every `shards`-th case; what is there already is kept.
+    def run(
+        self,
+        shard: int = 0,
+        shards: int = 1,
+        on_case: OnCase | None = None,
+        on_again: OnAgain | None = None,
+    ) -> None:
+        """Evaluates every `shards`-th case; scores that still hold are kept.
 
         Raises:
             DataError: cases that could not be read, after all others are done.
@@ -86,11 +95,12 @@ class Evaluator:
         share = self.settings.cases[shard::shards]
         failed: list[DataError] = []
         for done, chosen in enumerate(share, 1):
-            result = self.folder.result(chosen.id, self.settings.digest)
-            undrawn = self.draw is not None and not self.folder.overlay(chosen.id).is_file()
+            case = self.dataset.case(chosen.id)
+            result = self._kept(case, on_again)
+            undrawn = self.draw is not None and not self.folder.overlay(case.id).is_file()
             if result is None or undrawn:
                 try:
-                    result = self.evaluate(self.dataset.case(chosen.id))
+                    result = self.evaluate(case)
                 except DataError as error:
                     failed.append(error)
                     continue
@@ -101,6 +111,36 @@ class Evaluator:
             more = f" (and {len(failed) - 1} other cases fail)" if len(failed) > 1 else ""
             raise DataError(first.where, first.found + more, first.remedy)
 
+    def _kept(self, case: Case, on_again: OnAgain | None) -> CaseResult | None:
+        """A case's scores if they are there and still hold; else says why they do not.
+
+        Scores that do not hold are removed at once: should the case not be readable now, they
+        must not be reported in the place of new ones.
+        """
+        result = self.folder.any_result(case.id)
+        if result is None:
+            return None
+        why = self._why_outdated(case, result)
+        if why is None:
+            return result
+        if on_again:
+            on_again(case.id, why)
+        self.folder.forget(case.id)
+        return None
+
+    def _why_outdated(self, case: Case, result: CaseResult) -> str | None:
+        """Why scores do not hold any more, in words; None if they do."""
+        if result.settings != self.settings.digest:
+            return "its scores are of another model or of other settings"
+        if not result.images or result.label is None or case.label is None:
+            return "its scores do not say of which files they are"
+        read = zip(result.images, case.images, strict=False)
+        if len(result.images) != len(case.images) or not all(was.is_of(file) for was, file in read):
+            return "its image has changed since it was scored"
+        if not result.label.is_of(case.label):
+            return "its label has changed since it was scored"
+        return None
+
     def evaluate(self, case: Case) -> CaseResult:
         """Predicts and scores one case, and saves its volumes, picture and scores.
 
@@ -109,12 +149,13 @@ class Evaluator:
             DiskError: a result cannot be written.
         """
         began = time.monotonic()
-        volume = read_image(case.image, len(self.dataset.channels), self.predictor.recipe.channels)
         if case.label is None:
             raise DataError(case.id, "has no label", "use `unet predict` for images without label")
-        label = read_label(case.label, volume, tuple(self.dataset.labels))
+        images, label_file = tuple(map(identify, case.images)), identify(case.label)
+        volume, label = read_case(self.dataset, case, self.predictor.recipe.channels)
+        assert label is not None, "the case has one"
         truth = self.target.region_masks(label)
-        raw = self.target.decode(self.predictor.probabilities(volume, case.id))
+        raw = self.predictor.masks(self.predictor.prepare(volume, case.id))
         prediction = self.settings.postprocess.apply(raw, self.target.names)
         spacing = file_spacing(volume)
         result = CaseResult(
@@ -129,6 +170,8 @@ class Evaluator:
             },
             seconds=round(time.monotonic() - began, 3),
             backend=self.predictor.ran,
+            images=images,
+            label=label_file,
         )
         label_maps = self.target.label_map(prediction), self.target.label_map(truth)
         header = read_header(case.image)
@@ -170,6 +213,7 @@ def make_settings(
     Raises:
         UsageError, DataError: as `select_cases`, or the model is of another task.
     """
+    target = target_for(saved, dataset)
     return Settings(
         model=str(saved.path.resolve()),
         model_sha256=model_digest(saved.path),
@@ -177,12 +221,14 @@ def make_settings(
         dataset=dataset.name,
         selection=wanted,
         cases=select_cases(dataset, saved.split, wanted),
-        regions=target_for(saved, dataset).names,
+        regions=target.names,
         channels=saved.channel_names,
         window_overlap=predictor.overlap,
         mirror=bool(predictor.mirror_axes),
         postprocess=postprocess,
         tolerances=TOLERANCES,
+        label_values={region.name: region.labels for region in target.regions},
+        channel_places=predictor.recipe.channels,
     )
 
 

@@ -5,8 +5,9 @@
     OUTPUT/predictions_directory/     CASE_img, CASE_msk, CASE_pred .nii.gz
     OUTPUT/overlays/CASE.png
 
-A case's scores carry the digest of the settings they were made with, so that shards may run
-in any order and again, and scores of another model are never mixed in.
+A case's scores carry the digest of the settings they were made with and the identities of the
+image and label they were made from, so that shards may run in any order and again, and scores
+of another model or of a file that has changed since are never mixed in.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from unet.evaluation.file_identity import FileIdentity
 from unet.evaluation.metrics import RegionScore
 from unet.evaluation.postprocess import Postprocess
 from unet.system.atomic_file import write_text
@@ -53,6 +55,10 @@ class Settings(BaseModel):
     mirror: bool
     postprocess: Postprocess
     tolerances: tuple[float, ...]
+    label_values: dict[str, tuple[int, ...]] = {}
+    """By region, as the data set numbers them."""
+    channel_places: tuple[int, ...] = ()
+    """Where the data set's files hold the model's channels."""
 
     @property
     def digest(self) -> str:
@@ -81,6 +87,9 @@ class CaseResult(BaseModel):
     seconds: float
     backend: str
     """Engine and precision."""
+    images: tuple[FileIdentity, ...] = ()
+    label: FileIdentity | None = None
+    """Of the files that were read; nothing from releases that did not record them."""
 
     @property
     def dice(self) -> float:
@@ -164,15 +173,31 @@ class Folder:
             found = " ".join(str(error).split())[:200]
             raise DataError(str(self.settings_file), found, "evaluate again") from None
 
-    def result(self, case: str, digest: str) -> CaseResult | None:
-        """The scores of a case, None if there are none made with these settings."""
+    def any_result(self, case: str) -> CaseResult | None:
+        """The scores of a case, whatever they were made with; None if there are none."""
         try:
             content = (self.cases / f"{case}.json").read_text(encoding="utf-8")
             result = CaseResult.model_validate_json(content)
         except (OSError, ValidationError):
             return None
-        whole = (self.predictions / f"{case}_pred.nii.gz").is_file()
-        return result if whole and result.settings == digest else None
+        return result if (self.predictions / f"{case}_pred.nii.gz").is_file() else None
+
+    def forget(self, case: str) -> None:
+        """Removes a case's scores and picture, so that both are made anew.
+
+        Raises:
+            DiskError: they cannot be removed.
+        """
+        for file in (self.cases / f"{case}.json", self.overlay(case)):
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise DiskError.from_os(file, error) from error
+
+    def result(self, case: str, digest: str) -> CaseResult | None:
+        """The scores of a case, None if there are none made with these settings."""
+        result = self.any_result(case)
+        return result if result is not None and result.settings == digest else None
 
 
 def as_begun(folder: Folder, settings: Settings) -> Settings:

@@ -16,7 +16,7 @@ SEED = 816
 BATCH_VALUES = 1_000_000
 """Values that are resampled at once, at most; bounds the memory."""
 SAME = 1e-12
-"""Relative spread below which values are equal but for rounding."""
+"""Spread, of the largest value or of 1, below which values are equal but for rounding."""
 
 
 class Estimate(BaseModel):
@@ -62,7 +62,7 @@ def bootstrap_mean(
     mean = float(cases.mean())
     if len(cases) == 1:
         return Estimate(mean=mean, low=None, high=None, count=1)
-    if np.ptp(cases) <= SAME * np.abs(cases).max():
+    if np.ptp(cases) <= SAME * max(1.0, np.abs(cases).max()):
         # Every resample has this mean; BCa, which measures how they spread, has no answer.
         return Estimate(mean=mean, low=mean, high=mean, count=len(cases))
     interval = stats.bootstrap(

@@ -11,8 +11,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from unet.data import nifti_file
 from unet.system.atomic_file import write_bytes
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DiskError
 
 
 def read_header(path: Path) -> nib.Nifti1Header:
@@ -21,20 +22,7 @@ def read_header(path: Path) -> nib.Nifti1Header:
     Raises:
         DataError: it is missing or no NIfTI file.
     """
-    try:
-        with path.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-            stream.seek(0)
-            content = gzip.GzipFile(fileobj=stream) if packed else stream
-            size = content.read(4)
-            content.seek(0)
-            second = 540 in (int.from_bytes(size, order) for order in ("little", "big"))
-            kind = nib.Nifti2Header if second else nib.Nifti1Header
-            header: nib.Nifti1Header = kind.from_fileobj(content)
-            return header
-    except (OSError, EOFError, nib.spatialimages.HeaderDataError, ValueError) as error:
-        found = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(str(path), found, "give a readable NIfTI file") from None
+    return nifti_file.read_header(path).nifti
 
 
 def knows_sides(header: nib.Nifti1Header) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from unet.data.geometry import MIRROR_AXES
-from unet.data.preparation import prepare_image, restore
+from unet.data.preparation import prepare_image, restored
+from unet.data.recipe import Record
 from unet.data.regions import Target
 from unet.data.volume import Volume
 from unet.inference.engines import (
@@ -18,7 +20,8 @@ from unet.inference.engines import (
     choose_engine,
     make_engine,
 )
-from unet.inference.sliding_window import sliding_window
+from unet.inference.settings import ModelSettings
+from unet.inference.sliding_window import rolling_axis, sliding_rows
 from unet.network.model import build_network
 from unet.network.saved_model import SavedModel
 from unet.planning.network import NetworkSpec
@@ -95,6 +98,16 @@ class Predictor:
         """Engine and precision that predicted."""
         return f"{self.engine_name} in {self._precision}"
 
+    def prepare(self, volume: Volume, case: str = "") -> Prepared:
+        """Prepares one case; the volume is not needed any more.
+
+        Args:
+            volume: the model's channels only, as stored.
+            case: id for the record.
+        """
+        given = volume.array, volume.affine, volume.spacing
+        return Prepared(*prepare_image(*given, self.recipe, case))
+
     def probabilities(self, volume: Volume, case: str = "") -> np.ndarray:
         """Predicts one case.
 
@@ -105,14 +118,69 @@ class Predictor:
         Returns:
             float32 [X, Y, Z, outputs] on the image's own grid; 0 outside the body.
         """
-        image, record = prepare_image(
-            volume.array, volume.affine, volume.spacing, self.recipe, case
-        )
-        plan = self.saved.plan
+        return self.restored_probabilities(self.prepare(volume, case))
+
+    def restored_probabilities(self, prepared: Prepared) -> np.ndarray:
+        """As `probabilities`, of a case that is prepared."""
+        outputs = self.saved.target.outputs
+        return self._restored(prepared, lambda row: row, np.float32, outputs)
+
+    def masks(self, prepared: Prepared) -> np.ndarray:
+        """A mask of each region, bool [X, Y, Z, R] on the image's own grid."""
+        target = self.saved.target
+        return self._restored(prepared, target.decode, np.bool_, len(target.regions))
+
+    def label_map(self, prepared: Prepared) -> tuple[np.ndarray, dict[str, int]]:
+        """One volume to save, uint8 [X, Y, Z] on the image's own grid, and voxels by region.
+
+        Takes a byte per voxel, whatever the number of regions.
+        """
+        target = self.saved.target
+        counts = np.zeros(len(target.regions), np.int64)
+
+        def use(row: np.ndarray) -> np.ndarray:
+            masks = target.decode(row)
+            counts[:] += masks.sum(axis=(0, 1))
+            return target.label_map(masks)
+
+        label_map = self._restored(prepared, use, np.uint8, None)
+        return label_map, dict(zip(target.names, counts.tolist(), strict=True))
+
+    def _restored(
+        self,
+        prepared: Prepared,
+        use: Callable[[np.ndarray], np.ndarray],
+        dtype: type[np.generic],
+        width: int | None,
+    ) -> np.ndarray:
+        plan, image = self.saved.plan, prepared.image
         window = window_size(plan.network, plan.patch_size, image.shape)
         engine = self.engine(window)
-        logits = sliding_window(engine, image, window, self.overlap, engine.batch, self.mirror_axes)
-        return restore(activate(logits, self.saved.target), record)
+        rows = sliding_rows(engine, image, window, self.overlap, engine.batch, self.mirror_axes)
+        activated = (activate(row, self.saved.target) for row in rows)
+        axis = rolling_axis(image.shape[:3], window)
+        return restored(activated, axis, prepared.record, use, dtype, width)
+
+
+def make_predictor(
+    settings: ModelSettings, saved: SavedModel, channels: Sequence[int]
+) -> Predictor:
+    """A predictor as the settings say, for images with the model's channels at `channels`."""
+    return Predictor(
+        saved,
+        channels,
+        backend=settings.backend,
+        overlap=settings.overlap,
+        mirror=settings.mirror,
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case as the network sees it: float16 [D, H, W, C], and the way back."""
+
+    image: np.ndarray
+    record: Record
 
 
 def window_size(

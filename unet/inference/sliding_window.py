@@ -65,30 +65,87 @@ def sliding_window(
     Returns:
         float32 [D, H, W, K].
     """
+    axis = rolling_axis(image.shape[:3], patch)
+    rows = list(sliding_rows(predict, image, patch, overlap, batch, mirror_axes))
+    return np.moveaxis(np.stack(rows), 0, axis)
+
+
+def rolling_axis(shape: Sequence[int], patch: Sequence[int]) -> int:
+    """The axis of (0, 1, 2) along which the fewest rows are worked on at once."""
+    return max(range(3), key=lambda axis: shape[axis] / patch[axis])
+
+
+def sliding_rows(
+    predict: Predict,
+    image: np.ndarray,
+    patch: Sequence[int],
+    overlap: float = 0.5,
+    batch: int = 1,
+    mirror_axes: Sequence[int] = (),
+) -> Iterator[np.ndarray]:
+    """As `sliding_window`, but gives the volume row by row along its `rolling_axis`.
+
+    Only as many rows as a window is long are held at a time.
+
+    Yields:
+        float32 [A, B, K], A and B the other two axes.
+    """
     shape = image.shape[:3]
     padded, before = _pad_to(image, patch)
     starts = window_starts(padded.shape[:3], patch, overlap)
+    axis = rolling_axis(shape, patch)
+    others = [other for other in range(3) if other != axis]
     weight = gaussian(patch)[..., None]
-    total: np.ndarray | None = None
-    for start, logits in _predicted(_mirrored(predict, mirror_axes), padded, starts, patch, batch):
-        if total is None:
-            total = np.zeros((*padded.shape[:3], logits.shape[-1]), np.float32)
-        total[_slices(start, patch)] += weight * logits
-    assert total is not None, "there is always at least one window"
-    _divide_by_weights(total, starts, patch)
-    return total[_slices(before, shape)]
+    covered = [_covered(*each) for each in zip(padded.shape, starts, patch, strict=False)]
+    inside = tuple(slice(before[i], before[i] + shape[i]) for i in others)
+    held: np.ndarray | None = None
+    base = 0
+
+    def finished(count: int) -> Iterator[np.ndarray]:
+        """The first `count` rows held, divided by the weights of all windows over them."""
+        assert held is not None, "there is always at least one window"
+        for index in range(count):
+            row = base + index
+            if before[axis] <= row < before[axis] + shape[axis]:
+                yield _divided(held[index], axis, row, covered)[inside]
+
+    for start, logits in _predicted(
+        _mirrored(predict, mirror_axes), padded, starts, patch, batch, axis
+    ):
+        if held is None:
+            size = (patch[axis], *(padded.shape[i] for i in others), logits.shape[-1])
+            held = np.zeros(size, np.float32)
+        if start[axis] > base:
+            step = start[axis] - base
+            yield from finished(min(step, len(held)))
+            for index in range(len(held)):  # one by one: no second copy of all
+                held[index] = held[index + step] if index + step < len(held) else 0.0
+            base = start[axis]
+        place = tuple(slice(start[i], start[i] + patch[i]) for i in others)
+        held[(slice(None), *place)] += np.moveaxis(weight * logits, axis, 0)
+    assert held is not None, "there is always at least one window"
+    yield from finished(len(held))
 
 
-def _divide_by_weights(
-    total: np.ndarray, starts: tuple[tuple[int, ...], ...], patch: Sequence[int]
-) -> None:
-    """Turns weighted sums [D, H, W, K] into means, in place, axis by axis."""
-    for axis, (axis_starts, size) in enumerate(zip(starts, patch, strict=True)):
-        weight = axis_weight(size)
-        covered = np.zeros(total.shape[axis], np.float32)
-        for first in axis_starts:
-            covered[first : first + size] += weight
-        total /= covered.reshape([-1 if i == axis else 1 for i in range(4)])
+def _covered(size: int, starts: tuple[int, ...], edge: int) -> np.ndarray:
+    """The sum of all windows' weights along one axis."""
+    weight = axis_weight(edge)
+    covered = np.zeros(size, np.float32)
+    for first in starts:
+        covered[first : first + edge] += weight
+    return covered
+
+
+def _divided(row: np.ndarray, axis: int, index: int, covered: Sequence[np.ndarray]) -> np.ndarray:
+    """Turns a row's weighted sums [A, B, K] into means, axis by axis."""
+    result = row
+    for which, weights in enumerate(covered):
+        if which == axis:
+            result = result / weights[index]
+        else:
+            first = which == min(other for other in range(3) if other != axis)
+            result = result / weights.reshape((-1, 1, 1) if first else (1, -1, 1))
+    return result
 
 
 def _predicted(
@@ -97,10 +154,14 @@ def _predicted(
     starts: tuple[tuple[int, ...], ...],
     patch: Sequence[int],
     batch: int,
+    axis: int,
 ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Yields (start, logits [d, h, w, K]) for every window."""
+    """Yields (start, logits [d, h, w, K]) for every window, those along `axis` in order."""
     constant: dict[bytes, np.ndarray] = {}
-    for group in _batched(itertools.product(*starts), batch):
+    order = (axis, *(other for other in range(3) if other != axis))
+    in_order = itertools.product(*(starts[which] for which in order))
+    every = (tuple(start[order.index(i)] for i in range(3)) for start in in_order)
+    for group in _batched(every, batch):
         windows = [image[_slices(start, patch)].astype(np.float32) for start in group]
         keys = [_constant_key(window) for window in windows]
         todo = [i for i, key in enumerate(keys) if key is None or key not in constant]

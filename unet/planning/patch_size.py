@@ -122,6 +122,8 @@ def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS)
         levels: of the network, at most.
     """
     edges = [float(n) for n in shape]
+    if max(edges) < 2 * SMALLEST_EDGE:  # too small to be halved once: it is padded
+        edges = [2.0 * SMALLEST_EDGE] * 3
     while True:
         strides = strides_for(by_axis(math.ceil(n) for n in edges), width, levels)
         size = by_axis(

@@ -53,7 +53,7 @@ def _distances(summary: Summary) -> list[Tile]:
     means = [region.hd95.mean for region in summary.regions if region.hd95]
     if not means:
         return []
-    medians = [region.hd95_median for region in summary.regions if region.hd95_median]
+    medians = [r.hd95_median for r in summary.regions if r.hd95_median is not None]
     note = f"median {np.mean(medians):.1f} {summary.distance_unit}" if medians else ""
     return [Tile("HD95", f"{np.mean(means):.1f}", summary.distance_unit, note)]
 

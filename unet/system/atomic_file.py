@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+LONGEST_NAME = 200  # bytes of a name that is lengthened; file systems take 255
+
 
 def write_text(file: Path, text: str) -> None:
     """Writes a small UTF-8 file; see `write_bytes`."""
@@ -18,7 +20,7 @@ def write_bytes(file: Path, content: bytes) -> None:
     Raises:
         OSError: as the system gives it; the temporary file is gone then.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    handle, name = tempfile.mkstemp(prefix=temporary_prefix(file.name), dir=file.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -31,6 +33,11 @@ def write_bytes(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def temporary_prefix(name: str) -> str:
+    """The hidden beginning of a temporary name, short enough for what makes it unique."""
+    return f".{name.encode()[:LONGEST_NAME].decode(errors='ignore')}."
 
 
 def sync_folder(folder: Path) -> None:

@@ -35,8 +35,14 @@ class UnetError(Exception):
     code: ExitCode = ExitCode.USAGE
 
     def __init__(self, where: str, found: str, remedy: str) -> None:
-        self.where, self.found, self.remedy = str(where), str(found), str(remedy)
+        self.where, self.found, self.remedy = map(one_line, (where, found, remedy))
         super().__init__(f"{self.where}: {self.found}; {self.remedy}")
+
+
+def one_line(text: object) -> str:
+    """Text that any terminal and any log takes as one line, whatever a file was named."""
+    plain = str(text).encode("utf-8", "backslashreplace").decode()
+    return "".join(x if x.isprintable() else repr(x)[1:-1] for x in plain)
 
 
 class UsageError(UnetError):

@@ -41,7 +41,8 @@ def usable_cores(environment: Mapping[str, str] = os.environ) -> int:
     cores this process may run on, limited by the cgroup's CPU quota, and shared with the
     other ranks of this host where mpirun did not pin each to cores of its own.
     """
-    wanted = environment.get("OMP_NUM_THREADS", "")
+    # A list says how many threads each level of nested parallelism takes; ours is the first.
+    wanted = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
     cores, quota = len(os.sched_getaffinity(0)), cpu_quota_cores()

@@ -12,6 +12,9 @@ DECAY = 0.999
 class Ema:
     """Shadow weights, float32, one per weight of the model.
 
+    Batch normalisation's moving statistics are averaged like the weights they belong to: those
+    of the newest weights would shift and scale what the averaged ones compute.
+
     Early on the average follows quickly: the decay is ``min(DECAY, (1 + t) / (10 + t))``
     after t updates, as in TensorFlow's ExponentialMovingAverage.
     """

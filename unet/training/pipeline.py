@@ -160,7 +160,7 @@ def _read_cases(
         size=comm.size,
         on_progress=lambda done, total: reporter.stage("preflight", done, total, began),
     )
-    whole: Preflight = merge(gather_models(comm, share))
+    whole: Preflight = merge(gather_models(comm, share), dataset)
     if comm.rank == 0:
         save_quarantine(whole, config.output)
     whole.require(config.max_bad_cases)

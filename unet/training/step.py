@@ -36,6 +36,7 @@ Image = NDArray[np.float32]
 Target = NDArray[np.uint8]
 Outputs = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 """Loss, whether it was finite, whether a rank was told to stop, and Dice: scalars."""
+STATISTICS = "ema_statistics/"  # in the names of the averages of moving statistics
 NO_MEMORY = "exception:Status: 1,"  # how TensorFlow passes on oneDNN's dnnl_out_of_memory
 
 
@@ -73,6 +74,7 @@ class Trainer:
         self.weights = [variable.value for variable in self.model.trainable_variables]
         self.statistics = [variable.value for variable in self.model.non_trainable_variables]
         self.ema = Ema(self.weights)
+        self.statistics_ema = Ema(self.statistics)
         self.slice = shape.micro_batch or shape.batch_size
         if shape.batch_size % self.slice:
             raise UsageError("micro_batch", str(self.slice), f"divide batch {shape.batch_size}")
@@ -98,7 +100,9 @@ class Trainer:
         """All state by a stable name: weights, optimizer, EMA."""
         named = {f"model/{i:04d}": v.value for i, v in enumerate(self.model.variables)}
         named |= {f"optimizer/{i:04d}": v.value for i, v in enumerate(self.optimizer.variables)}
-        return named | {f"ema/{i:04d}": v for i, v in enumerate(self.ema.variables)}
+        named |= {f"ema/{i:04d}": v for i, v in enumerate(self.ema.variables)}
+        averages = self.statistics_ema.variables if self.statistics else []
+        return named | {f"{STATISTICS}{i:04d}": v for i, v in enumerate(averages)}
 
     def state(self) -> Arrays:
         """A copy of all state."""
@@ -107,6 +111,9 @@ class Trainer:
     def restore(self, arrays: Arrays, where: str) -> None:
         """Sets all state from what `state` returned; nothing is changed where it does not fit.
 
+        A checkpoint of an older release has no averages of moving statistics: they begin with
+        the statistics themselves.
+
         Args:
             where: the file it came from, for the error.
 
@@ -114,6 +121,8 @@ class Trainer:
             UsageError: the arrays are another network's.
         """
         variables = self.variables()
+        if not any(name.startswith(STATISTICS) for name in arrays):
+            arrays = self._with_statistics(arrays)
         remedy = "give the run's own plan.json, another --output, or --resume never"
         for name in sorted(variables.keys() ^ arrays.keys()):
             found = "an array this network has not" if name in arrays else "missing in it"
@@ -125,15 +134,25 @@ class Trainer:
         for name, variable in variables.items():
             variable.assign(arrays[name])
 
+    def _with_statistics(self, arrays: Arrays) -> Arrays:
+        """Adds averages of the moving statistics: as many updates as the weights', their values."""
+        variables, added = self.model.variables, {}
+        if self.statistics and "ema/0000" in arrays:
+            added[f"{STATISTICS}0000"] = arrays["ema/0000"]
+        for number, statistic in enumerate(self.model.non_trainable_variables, 1):
+            index = next(i for i, variable in enumerate(variables) if variable is statistic)
+            name = f"model/{index:04d}"
+            if name in arrays:
+                added[f"{STATISTICS}{number:04d}"] = arrays[name]
+        return arrays | added
+
     def averaged_weights(self) -> list[NDArray[np.float32]]:
-        """Weights for inference, in `model.get_weights` order: averages of all that are trained."""
-        shadow = {
-            id(variable): average.numpy()
-            for variable, average in zip(
-                self.model.trainable_variables, self.ema.shadow, strict=True
-            )
-        }
-        return [shadow.get(id(v), np.asarray(v.value)) for v in self.model.weights]
+        """Weights for inference, in `model.get_weights` order: averages over the steps."""
+        model = self.model
+        variables = [*model.trainable_variables, *model.non_trainable_variables]
+        averages = [*self.ema.shadow, *self.statistics_ema.shadow]
+        shadow = {id(v): a.numpy() for v, a in zip(variables, averages, strict=True)}
+        return [shadow[id(variable)] for variable in model.weights]
 
     # -- the step ---------------------------------------------------------------------------
 
@@ -264,6 +283,7 @@ class Trainer:
             self.optimizer.learning_rate.assign(rate)
             self.optimizer.apply([gradient * scale for gradient in gradients])
             self.ema.update(self.weights)
+            self.statistics_ema.update(self.statistics)
             return tf.constant(True)
 
         def stay() -> tf.Tensor:

@@ -1,37 +1,132 @@
-"""Unpacks an archive without letting it write anywhere else."""
+"""Unpacks an archive without letting it write anywhere else, and reads it to its end."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import shutil
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
+from typing import IO, cast
 
-from unet.system.errors import DataError
+from unet.system.errors import DataError, DiskError
+
+REMEDY = "give .tar, .tar.gz, .tgz or .zip"
+CHUNK_BYTES = 2**20
+METHODS = {9: "Deflate64", 14: "LZMA", 93: "Zstandard", 98: "PPMd"}
+# What Python's readers raise for bytes that are no archive, or a damaged one.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    EOFError,
+    lzma.LZMAError,
+    zlib.error,
+    gzip.BadGzipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    KeyError,
+)
 
 
 def unpack(path: Path, folder: Path, name: str) -> None:
     """Unpacks the tar (of any compression) or zip at `path` into `folder`.
 
     Raises:
-        DataError: it is neither, damaged, or names a path outside `folder`.
+        DataError: it is neither, damaged, truncated, locked, of an unknown method, or names a
+            path outside `folder`.
+        DiskError: the disk is full or cannot be written.
     """
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)  # drops "..", drives and leading slashes itself
-            return
-        with tarfile.open(path) as archive:
-            # extractall(filter=…) is not in every 3.11: members are checked one by one.
+            _unzip(path, folder, name)
+        else:
+            _untar(path, folder, name)
+    except DAMAGED as error:
+        found = f"no readable archive ({str(error).splitlines()[0] if str(error) else 'cut off'})"
+        raise DataError(name, found, REMEDY) from error
+    except OSError as error:
+        if error.errno is None:  # of a decompressor, not of the disk
+            raise DataError(name, f"no readable archive ({error})", REMEDY) from error
+        raise DiskError.from_os(error.filename or folder, error) from error
+
+
+def _unzip(path: Path, folder: Path, name: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        for member in members:
+            if member.flag_bits & 1:
+                raise DataError(name, f"{member.filename!r} has a password", "pack it without")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                method = METHODS.get(member.compress_type, f"method {member.compress_type}")
+                remedy = "pack it with `zip -r` or as .tar.gz"
+                raise DataError(name, f"{member.filename!r} is packed by {method}", remedy)
+        for member in members:
+            if not member.is_dir():
+                _require_inside(member.filename, name)
+                with archive.open(member) as stream:
+                    _write(stream, _place(folder, member.filename, name), member.file_size, name)
+
+
+def _untar(path: Path, folder: Path, name: str) -> None:
+    with _opened(path) as stream:
+        # Members come one after the other: memory stays small, and the checksum at the end of
+        # a gzip or xz is reached, which a reader that seeks leaves out.
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            found = False
             for member in archive:
-                _check(member, name)
-                archive.extract(member, folder, set_attrs=False)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(
-            name, f"no readable archive ({error})", "give .tar, .tar.gz, .tgz or .zip"
-        ) from error
+                found = True
+                _require_inside(member.name, name)
+                if not (member.isfile() or member.isdir()):
+                    remedy = "pack plain files below one folder"
+                    raise DataError(name, f"holds {member.name!r}, a link or device", remedy)
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    _write(content, _place(folder, member.name, name), member.size, name)
+        if not found:
+            raise DataError(name, "no readable archive (it is empty)", REMEDY)
+        while stream.read(CHUNK_BYTES):
+            pass
 
 
-def _check(member: tarfile.TarInfo, name: str) -> None:
-    parts = Path(member.name).parts
-    if member.name.startswith("/") or ".." in parts or not (member.isfile() or member.isdir()):
-        raise DataError(name, f"holds {member.name!r}", "pack plain files below one folder")
+def _opened(path: Path) -> IO[bytes]:
+    """The archive's bytes, unpacked."""
+    with path.open("rb") as stream:
+        start = stream.read(8)
+    if start.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(path))
+    if start.startswith(b"BZh"):
+        return cast("IO[bytes]", bz2.open(path))
+    if start.startswith(b"\xfd7zXZ"):
+        return cast("IO[bytes]", lzma.open(path))
+    return path.open("rb")
+
+
+def _require_inside(member: str, name: str) -> None:
+    if member.startswith("/") or ".." in Path(member.replace("\\", "/")).parts:
+        raise DataError(name, f"holds {member!r}", "pack plain files below one folder")
+
+
+def _place(folder: Path, member: str, name: str) -> Path:
+    place = folder / member
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        found = f"{member!r} lies below what is a file"
+        raise DataError(name, found, "pack it again") from None
+    if place.is_dir():
+        raise DataError(name, f"{member!r} is a file and a folder", "pack it again")
+    return place
+
+
+def _write(stream: IO[bytes], place: Path, size: int, name: str) -> None:
+    with place.open("wb") as target:
+        shutil.copyfileobj(stream, target, CHUNK_BYTES)
+    if place.stat().st_size != size:
+        found = f"{place.name} is cut off: {place.stat().st_size} of {size} bytes"
+        raise DataError(name, found, "download or pack it again")

@@ -8,9 +8,10 @@ import os
 import shutil
 from pathlib import Path
 
+from unet.data.dataset_json import read_json
 from unet.system.errors import DataError, DiskError, PeerLostError, UsageError
 from unet_image import archive
-from unet_image.download import Source, Transfer, fetch_https
+from unet_image.download import CHUNK_BYTES, Source, Transfer, fetch_https
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         work.mkdir(parents=True, exist_ok=True)
         folder = find_task(_fetch(source, args.endpoint, work), source.url)
+        verify(folder, source.url)
         _place(folder, target)
     except DataError:
         shutil.rmtree(work, ignore_errors=True)
@@ -59,6 +61,25 @@ def find_task(root: Path, name: str) -> Path:
     if not found:
         raise DataError(name, "no dataset.json in it", "give a Medical Segmentation Decathlon task")
     return min(found, key=lambda path: (len(path.parts), path)).parent
+
+
+def verify(folder: Path, name: str) -> None:
+    """Reads what came to its end and writes it through, before it counts as there.
+
+    Raises:
+        DataError: dataset.json cannot be read.
+        OSError: a file cannot be read back.
+    """
+    try:
+        read_json(folder / "dataset.json")
+    except DataError as error:
+        raise DataError(f"{name}: dataset.json", error.found, error.remedy) from None
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+                while stream.read(CHUNK_BYTES):
+                    pass
 
 
 def _source(args: argparse.Namespace) -> Source:

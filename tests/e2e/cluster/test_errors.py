@@ -43,7 +43,7 @@ def test_a_small_disk_is_told_how_much_is_needed(kube: Kube, tmp_path: Path):
         check=False,
     )
     assert done.returncode == 1
-    assert f"{tmp_path}: 0.1 GiB free; free 16 GiB" in done.stderr
+    assert f"{tmp_path}: 0.1 GiB free; free 1 GiB" in done.stderr
 
 
 def test_a_checkout_on_an_overlay_is_refused(kube: Kube, tmp_path: Path):

@@ -67,6 +67,16 @@ def test_a_loaded_image_is_on_every_node_and_stays(kube: Kube, two_nodes: Kubect
         two_nodes.wait_phase(f"on-{node}", "Succeeded")
 
 
+def test_nodes_share_the_files_of_their_images(kube: Kube, two_nodes: Kubectl):
+    inodes = [
+        {file.stat().st_ino for file in store.rglob("fs/bin/busybox") if not file.is_symlink()}
+        for store in ((STATE / "stores" / name) for name in ("node-0", "node-1"))
+    ]
+    assert inodes[0]
+    assert inodes[0] == inodes[1]
+    assert list((STATE / "stores" / "layers").glob(".unfinished*")) == []
+
+
 def test_load_names_a_file_that_is_no_image(kube: Kube, two_nodes: Kubectl, tmp_path: Path):
     wrong = tmp_path / "wrong.tar"
     wrong.write_text("no archive")
@@ -83,6 +93,39 @@ def test_fake_nodes_come_and_go(kube: Kube, two_nodes: Kubectl):
     assert two_nodes.get("nodes", "-l", "type=kwok")["items"] == []
 
 
+def test_a_fake_node_ends_a_pod_before_it_is_gone(kube: Kube, two_nodes: Kubectl):
+    kube("fake-nodes", "1")
+    fake = {"key": "kwok.x-k8s.io/node", "operator": "Exists"}
+    body = restricted_pod("serves", "exec sleep 3600", nodeName="kwok-0", tolerations=[fake])
+    template = {"metadata": {"labels": {"unet.dev/role": "worker"}}, "spec": body["spec"]}
+    disrupted = {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    two_nodes.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "serves"},
+            "spec": {"template": template, "podFailurePolicy": {"rules": [disrupted]}},
+        }
+    )
+    two_nodes.wait_until("it runs", lambda: two_nodes.get("job", "serves")["status"].get("ready"))
+    (pod,) = two_nodes.get("pods", "-l", "job-name=serves")["items"]
+    # With a podFailurePolicy, the Job controller lets go only of a pod that has ended.
+    two_nodes("delete", "pod", pod["metadata"]["name"], "--timeout=60s")
+    two_nodes("delete", "job", "serves")
+    kube("fake-nodes", "0")
+
+
+def test_a_proxy_of_the_environment_is_not_asked(kube: Kube, two_nodes: Kubectl):
+    nobody = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:1")
+    for process in ("kube-apiserver", "kube-controller-manager", "node-1"):
+        os.kill(kube.pid(process), signal.SIGKILL)
+    done = kube.run("up", **nobody)
+    assert done.returncode == 0, done.stderr
+    assert kube.run("status", **nobody).returncode == 0
+    two_nodes.apply(restricted_pod("after-proxy", "true", nodeName="node-1"))
+    two_nodes.wait_phase("after-proxy", "Succeeded")
+
+
 def test_another_checkout_is_told_who_runs_the_cluster(
     kube: Kube, two_nodes: Kubectl, tmp_path: Path
 ):
@@ -92,6 +135,28 @@ def test_another_checkout_is_told_who_runs_the_cluster(
         done = Kube(kube.port, other).run(command)
         assert done.returncode == 1
         assert f"runs from {STATE}" in done.stderr
+
+
+def test_of_two_checkouts_that_start_at_once_one_is_told(
+    kube: Kube, two_nodes: Kubectl, tmp_path: Path
+):
+    kube("down")
+    other = tmp_path / "checkout" / "cluster"
+    shutil.copytree(CHECKOUT / "cluster", other)
+    both = [kube, Kube(kube.port + 1, other)]
+    started = [
+        subprocess.Popen(each.command("up", "--nodes", "1"), stderr=subprocess.PIPE, text=True)
+        for each in both
+    ]
+    errors = [process.communicate()[1] for process in started]
+    codes = [process.returncode for process in started]
+    assert sorted(codes) == [0, 1], errors
+    won = codes.index(0)
+    assert "runs from" in errors[1 - won]
+    assert both[1 - won].run("down").returncode == 1
+    assert both[won].run("status").returncode == 0
+    both[won]("down")
+    kube("up", "--nodes", "2")
 
 
 def test_a_cluster_that_lost_its_records_is_ended_first(kube: Kube, two_nodes: Kubectl):

@@ -15,7 +15,7 @@ from unet.system.logfmt import parse_line
 
 pytestmark = pytest.mark.e2e
 
-IMAGE = "unet-operator/training:dev"
+IMAGE = "unet.invalid/training:dev"
 MODULES = CHECKOUT / "tests" / "mpi" / "modules"
 HOSTS = ("worker-0.ranks", "worker-1.ranks")
 START_SECONDS = 300  # two ranks import TensorFlow on busy cores

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.cluster_fixtures import CHECKOUT
+from support.cluster_fixtures import CHECKOUT, throwaway_name
 from support.operator_fixtures import RELEASE, SYSTEM, RecordedTraining, TrainingNamespace, small
 
 pytestmark = pytest.mark.e2e
@@ -132,14 +132,13 @@ def test_a_lost_node_is_replaced(
     trainings: TrainingNamespace, start: Callable[..., RecordedTraining]
 ):
     kubectl = trainings.kubectl
-    if kubectl.kubeconfig != str(CHECKOUT / ".cluster" / "kubeconfig"):
+    if not (name := throwaway_name(kubectl)):
         pytest.skip("only a node of the throwaway cluster may be killed")
+    kube = [str(CHECKOUT / "cluster/kube"), "--name", name]
     cut = start("cut")
     trained_an_epoch(cut, 1)
     node = node_to_kill(cut)
-    subprocess.run(
-        [CHECKOUT / "cluster" / "kube", "kill-node", node.removeprefix("node-")], check=True
-    )
+    subprocess.run([*kube, "kill-node", node.removeprefix("node-")], check=True)
     try:
         status = ended(cut, 1)
         # mpiexec may notice before Kubernetes does.
@@ -149,9 +148,7 @@ def test_a_lost_node_is_replaced(
         homes = {p["spec"]["nodeName"] for r in ("worker", "launcher") for p in cut.pods(r, 2)}
         assert node not in homes
     finally:
-        subprocess.run(
-            [CHECKOUT / "cluster" / "kube", "start-node", node.removeprefix("node-")], check=True
-        )
+        subprocess.run([*kube, "start-node", node.removeprefix("node-")], check=True)
 
 
 def node_to_kill(cut: RecordedTraining) -> str:

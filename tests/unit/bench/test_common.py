@@ -93,6 +93,9 @@ def test_every_benchmark_explains_itself():
         "plan_memory",
         "quality",
         "first_try",
+        "inference",
+        "compare",
+        "renew",
     )
     running = {
         name: subprocess.Popen(

@@ -442,3 +442,15 @@ def test_a_disk_that_fills_up_keeps_only_whole_files(disks):
     entries = {path.parent for path in disks.left if path.name == "image.npy"}
     assert entries  # a few cases found room
     assert all(entry / "record.json" in disks.left for entry in entries)
+
+
+@pytest.mark.parametrize("shape", [(7, 7, 7), (5, 4, 1)])
+def test_volumes_under_eight_voxels_are_planned_and_trained(answer, maker, tmp_path, shape):
+    for index in range(4):
+        label = np.zeros(shape, np.uint8)
+        label[0, 0, 0], label[-1, -1, -1] = 1, 2
+        maker.case(f"c{index}", image=maker.image(shape, index), label=label)
+    words = ["--data_path", maker.root, "--output", tmp_path / "run", "--threads", 1]
+    assert answer("plan", *words).code == 0
+    words += ["--epochs", 1, "--batch-size", 1]
+    assert answer("train", *words, "--resume", "never").code == 0

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from kubelib import api, cli, files, gobuild, host, images, lifecycle, report, settings, teardown
+from kubelib import api, build, cli, files, host, images, lifecycle, report, settings
 
 
 def image(tmp_path: Path) -> images.Image:
@@ -78,20 +78,6 @@ def test_a_name_that_others_could_have_is_refused(name: str, capsys: pytest.Capt
     assert f"{name} is not unet or unet-SOMETHING" in capsys.readouterr().err
 
 
-def test_the_clusters_of_this_checkout_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(teardown, "OWNERS", tmp_path)
-    ours = settings.Cluster("unet-two")
-    (tmp_path / "unet-two").write_text(str(ours.state))
-    (tmp_path / "unet-three").write_text("/another/checkout/.cluster/unet-three")
-    (tmp_path / ".made-run-netns").write_text("")
-    assert teardown.of_this_checkout() == [ours]
-
-
-@pytest.mark.parametrize("program", gobuild.PROGRAMS, ids=lambda program: program.name)
-def test_every_program_is_pinned_in_a_go_mod(program: gobuild.Program):
-    assert gobuild.pinned_version(program).startswith("v")
-
-
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     target = tmp_path / "f"
     files.write_atomic(target, "old")
@@ -153,3 +139,55 @@ def test_a_node_is_ready_when_it_says_so(
 def test_a_node_that_nothing_is_known_of_has_no_report(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(api, "_get", lambda cluster, path: None)
     assert api.node_report(settings.Cluster("unet", 6443), "unet-node-0") is None
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with nothing but an apt-get, which notes that it was called."""
+    monkeypatch.setattr(settings, "CHECKOUT", tmp_path)
+    monkeypatch.delenv("UNET_INSTALL", raising=False)
+    called = tmp_path / "called"
+    apt = tmp_path / "bin" / "apt-get"
+    files.write_atomic(apt, f"#!/bin/sh\necho $* >>{called}\n", 0o755)
+    monkeypatch.setenv("PATH", f"{apt.parent}")
+    return called
+
+
+def test_nothing_is_installed_unasked(bare: Path):
+    with pytest.raises(report.KubeError) as refused:
+        build.install_packages(settings.Cluster("unet-two"))
+    assert "lacks iproute2, mmdebstrap, openssl, procps, socat, util-linux" in str(refused.value)
+    assert "UNET_INSTALL=yes, or run: apt-get update && apt-get install" in str(refused.value)
+    assert not bare.exists()
+
+
+def test_what_was_agreed_to_is_installed(bare: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("UNET_INSTALL", "yes")
+    monkeypatch.setattr(build.shutil, "which", lambda name: name if name == "apt-get" else None)
+    build.install_packages(settings.Cluster("unet-two"))
+    update, install = bare.read_text().splitlines()
+    assert update == "update"
+    assert install.split()[-6:] == [
+        "iproute2",
+        "mmdebstrap",
+        "openssl",
+        "procps",
+        "socat",
+        "util-linux",
+    ]
+
+
+def test_the_disk_of_a_first_build_is_asked_of_every_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    go = tmp_path / "bin" / "go"
+    files.write_atomic(go, f"#!/bin/sh\necho {tmp_path}/go-build\necho {tmp_path}/mod\n", 0o755)
+    monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
+    asked = []
+    monkeypatch.setattr(host, "require_disk", lambda folder, size, _: asked.append(size))
+    cache = tmp_path / "cache"
+    host.require_build_disk(tmp_path / "state", cache)
+    assert asked == [sum(host.GO_DISK.values()) + host.CACHE_DISK + host.STATE_DISK]
+    files.write_atomic(cache / "bin" / "kubernetes-1", "")
+    host.require_build_disk(tmp_path / "state", cache)
+    assert asked[1:] == [host.CACHE_DISK + host.STATE_DISK]

@@ -47,9 +47,9 @@ def test_the_sound_cases_facts_come_with_it(spoilt):
 def test_shards_merge_to_the_whole(spoilt):
     whole = run_preflight(spoilt, channels=(0,))
     shares = [run_preflight(spoilt, channels=(0,), rank=rank, size=3) for rank in range(3)]
-    assert merge(shares) == whole
+    assert merge(shares, spoilt) == whole
     none = run_preflight(spoilt, channels=(0,), rank=6, size=7)
-    assert merge([whole, none]) == whole
+    assert merge([whole, none], spoilt) == whole
 
 
 def test_as_many_bad_cases_as_allowed_and_no_more(spoilt):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unet.evaluation.intervals import bootstrap_mean
@@ -32,6 +32,7 @@ def test_a_case_without_a_figure_is_not_counted():
 
 
 @settings(deadline=None, max_examples=60)
+@example([0.0, 2.2250738585e-313])
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=40))
 def test_the_interval_lies_within_the_cases_and_its_ends_are_in_order(values):
     estimate = bootstrap_mean(values)

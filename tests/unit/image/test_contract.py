@@ -23,7 +23,7 @@ def test_one_port_is_documented_opened_and_called():
     port = found(r"containerPort: (\d+)", PAGE)
     assert found(r"^Port (\d+)", (IMAGE / "etc/ssh/sshd_config").read_text()) == port
     assert found(r"^ +Port (\d+)", (IMAGE / "etc/ssh/ssh_config").read_text()) == port
-    assert found(r"^EXPOSE (\d+)", (IMAGE / "Dockerfile").read_text()) == port
+    assert found(r"^EXPOSE (\d+)", (IMAGE / "runtime.Dockerfile").read_text()) == port
 
 
 def test_keys_are_read_where_the_secret_is_mounted():
@@ -58,4 +58,4 @@ def test_the_grace_is_the_documented_one(monkeypatch):
 
 def test_the_termination_message_goes_where_the_image_says():
     name = found(r"`UNET_TERMINATION_LOG` \| `([^`]+)`", PAGE)
-    assert f"UNET_TERMINATION_LOG={name}" in (IMAGE / "Dockerfile").read_text()
+    assert f"UNET_TERMINATION_LOG={name}" in (IMAGE / "runtime.Dockerfile").read_text()

@@ -124,6 +124,15 @@ def test_wrong_digest_leaves_nothing(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_task_whose_dataset_json_is_damaged_does_not_count_as_there(tmp_path):
+    server = Server(tar_of(**{"Task/dataset.json": b'{"name": '}))
+    with pytest.raises(DataError, match=r"task\.tar\.gz: dataset\.json: not JSON"):
+        run(server.url, tmp_path / "brain", hashlib.sha256(server.content).hexdigest())
+    assert list(tmp_path.iterdir()) == []
+    server.server.shutdown()
+    server.server.server_close()
+
+
 def test_missing_file_is_an_error_at_once(server, tmp_path):
     with pytest.raises(DataError, match="404"):
         run(server.url.replace("task", "none"), tmp_path / "brain")

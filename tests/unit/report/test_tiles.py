@@ -30,6 +30,11 @@ def test_distances_carry_their_unit_and_a_tolerance_of_1_has_no_plural():
     }
 
 
+def test_a_median_of_0_is_shown():
+    (tile,) = [t for t in make_tiles(make_results([1.0, 1.0, 0.5])) if t.name == "HD95"]
+    assert (float(tile.value) > 0, tile.note) == (True, "median 0.0 mm")
+
+
 def test_distances_of_mixed_units_have_no_tile():
     millimetres, voxels = make_results([0.5]), make_results([0.5], spacing=None)
     cases = (*millimetres.cases, voxels.cases[0].model_copy(update={"case": "other"}))

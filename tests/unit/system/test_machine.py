@@ -7,6 +7,7 @@ from unet.system.machine import Machine, this_machine, usable_cores, weakest
 
 def test_omp_num_threads_sets_the_threads():
     assert usable_cores({"OMP_NUM_THREADS": "7"}) == 7
+    assert usable_cores({"OMP_NUM_THREADS": "4,1"}) == 4
 
 
 def test_without_it_the_cores_of_this_process_count():

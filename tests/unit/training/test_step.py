@@ -110,6 +110,35 @@ def test_moving_statistics_survive_a_step_that_is_not_finite():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
+def test_averaged_weights_come_with_the_averages_of_their_statistics():
+    trainer = make(2, normalisation="batch")
+    image, target = tiny.random_batch(2, outputs=2)
+    decays = [min(0.999, (1 + t) / (10 + t)) for t in range(1, 6)]
+    wanted = [variable.numpy() for variable in trainer.statistics]
+    for step, decay in enumerate(decays):
+        trainer.step(image * (1 + step), target, 1e-2, stop=False)
+        pairs = zip(wanted, trainer.statistics, strict=True)
+        wanted = [decay * old + (1 - decay) * new.numpy() for old, new in pairs]
+    averaged = dict(
+        zip((v.path for v in trainer.model.weights), trainer.averaged_weights(), strict=True)
+    )
+    for variable, value in zip(trainer.model.non_trainable_variables, wanted, strict=True):
+        np.testing.assert_allclose(averaged[variable.path], value, rtol=1e-4, atol=1e-6)
+
+
+def test_a_checkpoint_from_before_statistics_were_averaged_still_loads():
+    trainer = make(2, normalisation="batch")
+    image, target = tiny.random_batch(2, outputs=2)
+    trainer.step(image, target, 1e-2, stop=False)
+    state = trainer.state()
+    old = {k: v for k, v in state.items() if not k.startswith("ema_statistics/")}
+    trainer.restore(old, "here")
+    averages = trainer.statistics_ema.shadow
+    for average, statistic in zip(averages, trainer.statistics, strict=True):
+        np.testing.assert_array_equal(average, statistic)
+    assert trainer.statistics_ema.updates.numpy() == 1.0
+
+
 def test_arrays_of_another_network_are_refused_before_anything_changes(whole):
     before = whole.state()
     name = "model/0000"

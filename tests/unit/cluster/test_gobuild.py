@@ -1,0 +1,82 @@
+"""Programs are built from pinned modules, two of them only when they are first called."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from kubelib import cli, gobuild
+from kubelib.settings import SOURCE
+
+WHEN_NEEDED = {"helm", "kwok"}
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that holds every program but those that are built when needed."""
+    monkeypatch.setattr(gobuild, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(gobuild, "_go_version", lambda: "go1.26.6 amd64")
+    for program in gobuild.PROGRAMS:
+        if program.name not in WHEN_NEEDED:
+            hold(program)
+    return tmp_path / "cache"
+
+
+def hold(program: gobuild.Program) -> None:
+    """Puts a program that says its name into the cache."""
+    cached = gobuild._cached(program, "go1.26.6 amd64")
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_text(f"#!/bin/sh\necho {program.name} $*\n")
+    cached.chmod(0o755)
+
+
+@pytest.mark.parametrize("program", gobuild.PROGRAMS, ids=lambda program: program.name)
+def test_every_program_is_pinned_in_a_go_mod(program: gobuild.Program):
+    assert gobuild.pinned_version(program).startswith("v")
+
+
+def test_coredns_has_the_plugins_that_its_manifest_uses():
+    source = (SOURCE / "go" / "tools" / "coredns" / "main.go").read_text()
+    manifest = (SOURCE / "manifests" / "coredns.yaml").read_text()
+    server = re.search(r"\.:53 \{\n(.*?)\n    \}\n", manifest, re.DOTALL)[1]
+    used = set(re.findall(r"^ {8}([a-z]+)", server, re.MULTILINE))
+    assert used == set(re.findall(r'coredns/plugin/([a-z]+)"', source))
+
+
+def test_what_is_built_when_needed_waits_for_its_first_call(cache: Path, tmp_path: Path):
+    gobuild.build_all(tmp_path / "bin", tmp_path / "log")
+    assert "kubernetes" in (tmp_path / "bin" / "kubernetes").read_text()
+    for name in WHEN_NEEDED:
+        script = tmp_path / "bin" / name
+        assert f'"{SOURCE}/kube" build {name}' in script.read_text()
+        assert script.stat().st_mode & 0o111
+
+
+def test_what_was_built_once_needs_no_building(cache: Path, tmp_path: Path):
+    for program in gobuild.PROGRAMS:
+        hold(program)
+    gobuild.build_all(tmp_path / "bin", tmp_path / "log")
+    assert (tmp_path / "bin" / "helm").read_text() == "#!/bin/sh\necho helm $*\n"
+
+
+def test_a_change_of_one_programs_source_spares_the_others(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    module = tmp_path / "go" / "tools"
+    (module / "coredns").mkdir(parents=True)
+    (module / "go.mod").write_text("")
+    (module / "coredns" / "main.go").write_text("package main")
+    monkeypatch.setattr(gobuild, "GO", tmp_path / "go")
+    programs = {program.name: program for program in gobuild.PROGRAMS}
+    before = {name: gobuild._key(programs[name], "go1") for name in ("coredns", "helm")}
+    (module / "coredns" / "main.go").write_text("package main // changed")
+    after = {name: gobuild._key(programs[name], "go1") for name in ("coredns", "helm")}
+    assert after["coredns"] != before["coredns"]
+    assert after["helm"] == before["helm"]
+
+
+def test_only_what_is_built_when_needed_can_be_named(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["build", "docker"])
+    assert "'docker'" in capsys.readouterr().err
