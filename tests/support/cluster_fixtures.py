@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -142,8 +143,8 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         yield under_test(Path(folder))
 
 
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
+@contextmanager
+def restricted_namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
     """kubectl in a fresh namespace that enforces Pod Security `restricted`.
 
     The namespace is deleted afterwards, without waiting for it to be gone.
@@ -156,8 +157,17 @@ def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
     inside = kubectl.within(name)
     # A pod created before its namespace's default account exists is refused.
     inside.wait_until("the namespace is set up", lambda: inside.exists("serviceaccount", "default"))
-    yield inside
-    kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        yield inside
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """A `restricted_namespace` for one test."""
+    with restricted_namespace(kubectl) as inside:
+        yield inside
 
 
 def restricted_pod(

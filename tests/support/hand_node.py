@@ -46,6 +46,25 @@ class Api:
         """Runs `work` to its end."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
+    def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """An object; fails when it is not there."""
+        found = self(self.cluster.get(kind, namespace, name))
+        assert found is not None, f"{namespace} has no {name} among its {kind.plural}"
+        return dict(found)
+
+    def listed(self, kind: Kind, namespace: str, **query: str) -> list[Object]:
+        """Objects of a namespace, as labelSelector and fieldSelector say."""
+        return [dict(body) for body in self(self.cluster.list(kind, namespace, **query)).objects]
+
+    def try_out(self, kind: Kind, namespace: str, body: Object) -> None:
+        """Creates an object, but for keeping it; raises ApiError when it is refused.
+
+        A field that is unknown or comes twice is refused, as it is by kubectl.
+        """
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        request = Request("POST", kind.path(namespace), kind.plural, query, body)
+        self(self.cluster._transport.fetch(request))
+
     def close(self) -> None:
         """Closes the connections."""
         self(self.cluster.close())
@@ -118,9 +137,7 @@ class HandNode:
 
     def pod(self, namespace: str, pod: str) -> Object:
         """A pod, as the API server gives it."""
-        found = self.api(self.api.cluster.get(PODS, namespace, pod))
-        assert found is not None, f"there is no pod {pod}"
-        return dict(found)
+        return self.api.get(PODS, namespace, pod)
 
     def _set(self, namespace: str, pod: str, status: Object) -> None:
         self.api(self.api.cluster.patch(PODS, namespace, pod, {"status": status}, sub="status"))

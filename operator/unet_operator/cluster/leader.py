@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 DURATION, DEADLINE, PERIOD = 15.0, 10.0, 2.0
 """Seconds a Lease holds, may go unrenewed before its holder stops, and between tries: the
-values of client-go's leader election, which kube-controller-manager uses too."""
+values of client-go's leader election, which kube-controller-manager uses too.  Another
+duration keeps their proportions."""
 
 
 class Leader:
@@ -34,9 +35,12 @@ class Leader:
         identity: str,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        duration: float = DURATION,
     ) -> None:
         self._cluster, self._namespace = cluster, namespace
         self._identity, self._now, self._clock = identity, now, clock
+        self._duration = duration
+        self._deadline, self._period = (n * duration / DURATION for n in (DEADLINE, PERIOD))
         self._version_seen, self._seen_at = "", 0.0
         """resourceVersion of another's Lease, and when it was first seen by our own clock."""
         self.leading = False
@@ -44,21 +48,26 @@ class Leader:
     async def acquire(self) -> None:
         """Returns once this replica leads."""
         while not await self.attempt():
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(self._period)
         self.leading = True
         log.info("this replica leads", extra={"identity": self._identity})
 
     async def hold(self) -> None:
         """Renews the Lease until it is lost; then returns, and the caller must stop acting."""
         renewed = self._clock()
-        while self.leading and self._clock() < renewed + DEADLINE:
-            await asyncio.sleep(PERIOD)
-            if await self.attempt(renewed + DEADLINE - self._clock()):
+        while self.leading and self._clock() < renewed + self._deadline:
+            await asyncio.sleep(self._period)
+            if await self.attempt(renewed + self._deadline - self._clock()):
                 renewed = self._clock()
         self.leading = False
 
-    async def attempt(self, timeout: float = DEADLINE) -> bool:
-        """Takes or renews the Lease; False when another replica has it or none answers."""
+    async def attempt(self, timeout: float | None = None) -> bool:
+        """Takes or renews the Lease; False when another replica has it or none answers.
+
+        Args:
+            timeout: seconds that it may take; the Lease's deadline unless told otherwise.
+        """
+        timeout = self._deadline if timeout is None else timeout
         try:
             # A request that hangs must not outlast the Lease.
             async with asyncio.timeout(timeout):
@@ -89,7 +98,7 @@ class Leader:
         if lease is not None and not self._may_have(lease):
             self.leading = False
             return False
-        ours = held_lease(self._namespace, self._identity, DURATION, self._now(), lease)
+        ours = held_lease(self._namespace, self._identity, self._duration, self._now(), lease)
         if lease is None:
             await self._cluster.create(LEASES, self._namespace, ours)
         else:
@@ -106,4 +115,4 @@ class Leader:
         if self._version_seen != lease.version:
             self._version_seen, self._seen_at = lease.version, self._clock()
             return False
-        return self._clock() > self._seen_at + (lease.duration or DURATION)
+        return self._clock() > self._seen_at + (lease.duration or self._duration)

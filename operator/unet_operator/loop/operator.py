@@ -141,7 +141,13 @@ class Operator:
         settings = self._settings
         for watch in watches:
             await watch.synced.wait()
-        leader = Leader(cluster, settings.own_namespace, settings.identity, utc_now)
+        leader = Leader(
+            cluster,
+            settings.own_namespace,
+            settings.identity,
+            utc_now,
+            duration=settings.lease_seconds,
+        )
         if settings.leader_election:
             await leader.acquire()
             self._leader = leader

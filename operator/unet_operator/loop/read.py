@@ -1,7 +1,7 @@
 """Reads what no watch reports: claims, the launcher's log, warnings about pods.
 
 Each is read only when a decision hangs on it, and never more often than every 15 seconds a
-training.
+training, unless the settings say otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from unet_operator.observe.store import Key, Store
 
 log = logging.getLogger(__name__)
 
-PERIOD = timedelta(seconds=LOOK_SECONDS)
 GANG_PERIOD = timedelta(minutes=10)
 """How long an answer to "is there a PodGroup API" holds: a cluster may be upgraded."""
 PATIENCE = timedelta(seconds=4)
@@ -57,8 +56,15 @@ class _Readings:
 class Reader:
     """Completes what the store knows of a training."""
 
-    def __init__(self, cluster: Cluster, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        now: Callable[[], datetime],
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._cluster, self._store, self._now = cluster, store, now
+        self._period = timedelta(seconds=look_seconds)
         self._readings: dict[Key, _Readings] = {}
         self._gang: tuple[datetime, bool] | None = None
         """When it was asked whether gangs can be bound, and the answer."""
@@ -124,7 +130,7 @@ class Reader:
             return False
         if "launch" in pod.exits:
             return True
-        recent = readings.log_read is not None and self._now() < readings.log_read + PERIOD
+        recent = readings.log_read is not None and self._now() < readings.log_read + self._period
         return "launch" in pod.running and not recent
 
     async def _log_text(self, training: UNetTraining, pod: Pod) -> str | None:
@@ -151,7 +157,7 @@ class Reader:
         warnings: dict[str, tuple[datetime, str]] = {}
         for uid in _stuck(jobs.values(), pods, now - PATIENCE):
             known = readings.warnings.get(uid)
-            if known is None or now >= known[0] + PERIOD:
+            if known is None or now >= known[0] + self._period:
                 known = (now, await self._last_warning(training.meta.namespace, uid))
             warnings[uid] = known
         readings.warnings = warnings

@@ -34,8 +34,6 @@ from unet_operator.observe.store import Key, Store, StoredTraining
 
 log = logging.getLogger(__name__)
 
-PROGRESS_PERIOD = timedelta(seconds=LOOK_SECONDS)
-"""How often progress alone is worth a write."""
 _PROGRESS = ("training", "dice", "workers", "message")
 """Fields of the status that change all the time."""
 
@@ -47,7 +45,9 @@ class Reconciler:
         self, cluster: Cluster, store: Store, settings: Settings, now: Callable[[], datetime]
     ) -> None:
         self._cluster, self._store, self._settings, self._now = cluster, store, settings, now
-        self._reader = Reader(cluster, store, now)
+        self._reader = Reader(cluster, store, now, settings.look_seconds)
+        self._progress_period = timedelta(seconds=settings.look_seconds)
+        """How often progress alone is worth a write."""
         self._performer = Performer(cluster, store)
         self._written: dict[Key, datetime] = {}
 
@@ -78,7 +78,16 @@ class Reconciler:
             action, refusal = stopped
             obstacle = Obstacle(refusal.reason, refusal.message)
             decision = with_refusal(training, decision, action, obstacle, self._now())
-        return await self._write(stored, decision)
+        return self._soon(await self._write(stored, decision))
+
+    def _soon(self, wake: float | None) -> float | None:
+        """Seconds until the next look, where the settings ask for more looks than decisions do.
+
+        A wait longer than LOOK_SECONDS is for a moment and wants no look before it.
+        """
+        if wake is None or wake > LOOK_SECONDS:
+            return wake
+        return min(wake, self._settings.look_seconds)
 
     async def _perform(
         self, context: Context, actions: tuple[Action, ...]
@@ -128,7 +137,7 @@ class Reconciler:
         """Seconds until progress alone may be written again; None for a write that is due."""
         if not stored.status or merge_patch(_lasting(stored.status), _lasting(new)):
             return None
-        due = self._written.get(stored.key, now - PROGRESS_PERIOD) + PROGRESS_PERIOD
+        due = self._written.get(stored.key, now - self._progress_period) + self._progress_period
         return (due - now) / timedelta(seconds=1) if now < due else None
 
     async def _not_written(self, stored: StoredTraining, error: ApiError) -> float | None:

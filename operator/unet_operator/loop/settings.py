@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
+from unet_operator.api.timing import LOOK_SECONDS
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,6 +34,10 @@ class Settings:
     """Whether to hold a Lease before acting."""
     log_format: str = "json"
     """json or plain."""
+    lease_seconds: int = 15
+    """Seconds until another replica may take over from one that died."""
+    look_seconds: float = LOOK_SECONDS
+    """Seconds between two looks at what no watch reports; more than the default find nothing."""
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -53,10 +59,14 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         burst=_whole(env, "UNET_OPERATOR_BURST", base.burst),
         leader_election=_choice(env, "UNET_OPERATOR_LEADER_ELECTION", ("true", "false")) == "true",
         log_format=_choice(env, "UNET_OPERATOR_LOG_FORMAT", ("json", "plain")),
+        lease_seconds=_whole(env, "UNET_OPERATOR_LEASE_SECONDS", base.lease_seconds, most=3600),
+        look_seconds=_number(
+            env, "UNET_OPERATOR_LOOK_SECONDS", base.look_seconds, most=LOOK_SECONDS
+        ),
     )
 
 
-def _number(env: Mapping[str, str], name: str, default: float) -> float:
+def _number(env: Mapping[str, str], name: str, default: float, most: float = math.inf) -> float:
     text = env.get(name, "")
     if not text:
         return default
@@ -64,8 +74,11 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name}: {text!r} is not a number above 0; correct it or leave it out")
+    if not (0 < value <= most and value < math.inf):
+        limit = "" if most == math.inf else f" and at most {most:g}"
+        raise ValueError(
+            f"{name}: {text!r} is not a number above 0{limit}; correct it or leave it out"
+        )
     return value
 
 

@@ -12,6 +12,7 @@ import pytest
 from support.cluster_fixtures import CHECKOUT, Kubectl, KubectlError, claim
 from support.hand_node import Api, HandNode
 from support.operator_process import OperatorProcess, chart_rights
+from unet_operator.cluster.kinds import EVENTS, PODS, TRAININGS
 
 LABEL = "app.kubernetes.io/name=unet-operator"
 
@@ -98,7 +99,7 @@ class Ground:
 
     def status(self, name: str) -> dict:
         """Its status."""
-        return self.kubectl.get("unettraining", name).get("status", {})
+        return self.node.api.get(TRAININGS, self.namespace, name).get("status", {})
 
     def condition(self, name: str, kind: str) -> dict:
         """One of its conditions, empty if it was never set."""
@@ -133,27 +134,27 @@ class Ground:
 
     def pods(self, name: str, role: str, attempt: int = 1) -> list[str]:
         """Names of its pods of that role and attempt (or round) that are not going."""
-        mine = f"unet.dev/training={name},unet.dev/role={role},unet.dev/attempt={attempt}"
         return [
             body["metadata"]["name"]
-            for body in self.kubectl.get("pods", "-l", mine)["items"]
+            for body in self._pods(name, role, attempt)
             if "deletionTimestamp" not in body["metadata"]
         ]
 
+    def _pods(self, name: str, role: str, attempt: int) -> list[dict]:
+        mine = f"unet.dev/training={name},unet.dev/role={role},unet.dev/attempt={attempt}"
+        return self.node.api.listed(PODS, self.namespace, labelSelector=mine)
+
     def events(self, name: str) -> list[dict]:
         """Events about it, the oldest first."""
-        found = self.kubectl.get(
-            "events",
-            f"--field-selector=involvedObject.kind=UNetTraining,involvedObject.name={name}",
-        )["items"]
+        about = f"involvedObject.kind=UNetTraining,involvedObject.name={name}"
+        found = self.node.api.listed(EVENTS, self.namespace, fieldSelector=about)
         return sorted(found, key=lambda body: body["firstTimestamp"])
 
     def placed(self, name: str, role: str, count: int = 1, attempt: int = 1) -> list[str]:
         """Waits until the hand node has so many of its pods, and returns their names."""
-        mine = f"unet.dev/training={name},unet.dev/role={role},unet.dev/attempt={attempt}"
 
         def there() -> bool:
-            pods = self.kubectl.get("pods", "-l", mine)["items"]
+            pods = self._pods(name, role, attempt)
             return sum(p["spec"].get("nodeName") == self.node.name for p in pods) >= count
 
         self.kubectl.wait_until(f"{name} has {count} {role} pods", there, 180)
@@ -197,7 +198,7 @@ def _serves(kubectl: Kubectl) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def node(api: Api) -> Iterator[HandNode]:
     """A node whose kubelet is the test."""
     found = HandNode(api)
@@ -205,22 +206,33 @@ def node(api: Api) -> Iterator[HandNode]:
     found.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ground(alone: Kubectl, node: HandNode) -> Iterator[Ground]:
-    """A namespace for the trainings of one file of tests."""
+    """The namespace for the trainings that the operator serves."""
     found = ground_in(alone, node, f"unet-it-{uuid4().hex[:8]}")
     yield found
     alone("delete", "namespace", found.namespace, "--wait=false")
 
 
 @pytest.fixture(scope="module")
+def apart(alone: Kubectl, node: HandNode) -> Iterator[Kubectl]:
+    """A namespace with the operator's account that the one of all tests does not serve."""
+    found = ground_in(alone, node, f"unet-it-{uuid4().hex[:8]}").kubectl
+    yield found
+    alone("delete", "namespace", found.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
 def operator(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """The operator, serving the ground."""
+    """The operator of all tests, serving the ground."""
     found = OperatorProcess(
         ground.kubectl,
         tmp_path_factory.mktemp("operator"),
-        # A machine that is busy for ten seconds must not stop it in the middle of a test.
-        settings={"UNET_OPERATOR_LEADER_ELECTION": "false"},
+        settings={
+            # A machine that is busy for ten seconds must not stop it in the middle of a test.
+            "UNET_OPERATOR_LEADER_ELECTION": "false",
+            "UNET_OPERATOR_LOOK_SECONDS": "2",
+        },
     ).start()
     yield found
     assert found.process.poll() is None, "the operator did not survive"

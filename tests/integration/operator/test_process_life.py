@@ -16,20 +16,22 @@ from support.process_stage import ProcessStage
 pytestmark = pytest.mark.integration
 
 
-def test_from_apply_to_the_dice_table_within_the_budget_of_writes(ground, operator):
+@pytest.fixture(scope="module")
+def cost(ground, operator) -> dict[str, float]:
+    """What the straight life of the training `whole` took: writes by what they are about."""
     before = operator.writes()
     lives.from_apply_to_the_dice_table(ProcessStage(ground, operator, "whole"))
     after = operator.writes()
-    cost = {kind: after[kind] - before[kind] for kind in after}
+    return {kind: after[kind] - before[kind] for kind in after}
+
+
+def test_from_apply_to_the_dice_table_within_the_budget_of_writes(cost):
     assert cost["children"] <= 12, cost
     assert cost["status"] <= 8, cost
     assert cost["events"] <= 8, cost
 
 
-def test_columns_show_where_it_is(ground, operator):
-    ground.kubectl.wait_until(
-        "the life before is over", lambda: ground.status("whole").get("phase") == "Succeeded"
-    )
+def test_columns_show_where_it_is(ground, cost):
     head, line = ground.kubectl("get", "unet", "whole").splitlines()
     assert head.split() == ["NAME", "PHASE", "WORKERS", "EPOCH", "LOSS", "DICE", "ETA", "AGE"]
     assert line.split()[:2] == ["whole", "Succeeded"]
@@ -126,7 +128,8 @@ def pair(ground, operator, tmp_path: Path) -> Iterator[tuple[OperatorProcess, Op
     # Left by a replica that was killed; waiting for its end is one test's subject, not three's.
     ground.kubectl("delete", "lease", "unet-operator", "--ignore-not-found")
     names = (f"one-{uuid4().hex[:4]}", f"two-{uuid4().hex[:4]}")
-    one, two = (OperatorProcess(ground.kubectl, tmp_path, name) for name in names)
+    short = {"UNET_OPERATOR_LEASE_SECONDS": "9"}
+    one, two = (OperatorProcess(ground.kubectl, tmp_path, name, short) for name in names)
     try:
         yield one, two
     finally:

@@ -51,14 +51,14 @@ def test_without_a_cluster_it_ends_and_says_so(tmp_path):
     assert "KUBECONFIG" in ended.stderr
 
 
-def test_a_port_that_is_taken_ends_it_and_is_named(ground, tmp_path):
+def test_a_port_that_is_taken_ends_it_and_is_named(apart, tmp_path):
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        operator = OperatorProcess(
-            ground.kubectl, tmp_path, settings={"UNET_OPERATOR_PORT": port}
-        ).start(wait=False)
+        operator = OperatorProcess(apart, tmp_path, settings={"UNET_OPERATOR_PORT": port}).start(
+            wait=False
+        )
         try:
             assert operator.process.wait(120) != 0
         finally:
@@ -79,14 +79,14 @@ def test_the_console_script_is_the_same_program(tmp_path):
     assert ended.stderr.startswith("UNET_OPERATOR_QPS: 'fast'")
 
 
-def test_asked_to_end_it_does_so_in_good_order(ground, tmp_path):
-    operator = OperatorProcess(ground.kubectl, tmp_path).start()
+def test_asked_to_end_it_does_so_in_good_order(apart, tmp_path):
+    operator = OperatorProcess(apart, tmp_path).start()
     try:
-        ground.kubectl.wait_until("it leads", lambda: operator.leads)
+        apart.wait_until("it leads", lambda: operator.leads)
         assert operator.get("/healthz") == (200, "ok")
         assert operator.stop() == 0
     finally:
         operator.close()
-    assert not ground.kubectl.get("lease", "unet-operator")["spec"].get("holderIdentity")
+    assert not apart.get("lease", "unet-operator")["spec"].get("holderIdentity")
     levels = {line["level"] for line in operator.log()}
     assert levels <= {"info"}, operator.log_file.read_text()

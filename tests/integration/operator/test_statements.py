@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.cluster_fixtures import BUSYBOX, Kubectl
+from support.cluster_fixtures import BUSYBOX, Kubectl, restricted_namespace
 from support.hand_node import Api, HandNode
 from support.operator.job_statements import JOB_STATEMENTS
 from support.operator.making import training
@@ -78,18 +79,25 @@ FULL = {
 }
 
 
+@pytest.fixture(scope="module")
+def dry(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """The namespace of all that is only tried."""
+    with restricted_namespace(kubectl) as inside:
+        yield inside
+
+
 @pytest.mark.parametrize("changes", [{}, FULL], ids=["smallest", "full"])
 @pytest.mark.parametrize("number", range(10))
-def test_what_is_built_is_valid_and_passes_pod_security(kubectl, namespace, changes, number):
+def test_what_is_built_is_valid_and_passes_pod_security(dry, changes, number):
     """Strictly: no unknown field, no warning of Pod Security's level restricted."""
     body = children(**changes)[number]
-    body["metadata"]["namespace"] = namespace.namespace
+    body["metadata"]["namespace"] = dry.namespace
     # Priority classes of the system are for its own namespaces.
     template = body["spec"].get("template") if "spec" in body else None
     if template:
         template["spec"].pop("priorityClassName", None)
     text = json.dumps(body)
-    namespace(
+    dry(
         "create",
         "--dry-run=server",
         "--validate=strict",
@@ -113,28 +121,28 @@ def test_what_is_built_is_valid_and_passes_pod_security(kubectl, namespace, chan
     ],
     ids=["workers", "launcher", "shards", "report", "service", "keys", "configuration"],
 )
-def test_the_longest_name_makes_valid_children_in_the_last_attempt_and_round(namespace, make):
+def test_the_longest_name_makes_valid_children_in_the_last_attempt_and_round(dry, make):
     """The API server checks the host name of an Indexed Job's last pod."""
     subject = training(**{**FULL, "pods": {}})
     meta = subject.meta.model_copy(update={"name": "a" * names.MAX_NAME})
     body = make(Context(replace(subject, meta=meta), BUSYBOX))
-    body["metadata"]["namespace"] = namespace.namespace
-    namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
+    body["metadata"]["namespace"] = dry.namespace
+    dry("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 
 
-def test_the_gang_is_valid_where_the_api_is_on(api: Api, namespace: Kubectl):
+def test_the_gang_is_valid_where_the_api_is_on(api: Api, dry: Kubectl):
     if not api(api.cluster.serves(POD_GROUPS)):
         pytest.skip("this cluster does not serve scheduling.k8s.io/v1beta1 PodGroup")
     body = pod_group(training(), 1, 2)
-    body["metadata"]["namespace"] = namespace.namespace
-    namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
+    body["metadata"]["namespace"] = dry.namespace
+    dry("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 
 
-def test_the_claim_to_create_is_valid(namespace: Kubectl):
+def test_the_claim_to_create_is_valid(dry: Kubectl):
     template = {"claimName": None, "volumeClaimTemplate": {"size": 10_000_000_000}}
     body = output_claim(training(output=template))
-    body["metadata"]["namespace"] = namespace.namespace
-    namespace("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
+    body["metadata"]["namespace"] = dry.namespace
+    dry("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(body))
 
 
 def test_a_kind_that_nobody_serves_is_not_served(api: Api):

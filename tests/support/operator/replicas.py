@@ -32,13 +32,13 @@ def run(scenario):
         async with asyncio.timeout(60), serving() as (server, cluster):
             clock = Clock()
 
-            def replica(name, skew=0.0):
+            def replica(name, skew=0.0, **options):
                 """A replica whose wall clock is wrong by so many seconds."""
 
                 def wall_clock():
                     return NOW + timedelta(seconds=clock.seconds + skew)
 
-                return Leader(cluster, NAMESPACE, name, wall_clock, clock)
+                return Leader(cluster, NAMESPACE, name, wall_clock, clock, **options)
 
             with quick:
                 return await scenario(server, clock, replica)

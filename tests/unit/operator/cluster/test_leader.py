@@ -68,6 +68,18 @@ def test_a_lease_is_taken_when_it_stood_still_for_its_duration():
     run(scenario)
 
 
+def test_a_shorter_lease_is_written_and_kept_to():
+    async def scenario(server, clock, replica):
+        one, two = (replica(name, duration=3) for name in ("one", "two"))
+        await one.acquire()
+        assert lease(server)["leaseDurationSeconds"] == 3
+        assert not await two.attempt()
+        clock.seconds += 3.1
+        assert await two.attempt()
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("skew", [-86_400, -20, 20, 86_400])
 def test_the_holder_s_wrong_clock_neither_keeps_nor_loses_the_lead(skew):
     async def scenario(server, clock, replica):

@@ -119,6 +119,17 @@ def test_a_training_deleted_and_made_anew_between_look_and_write_is_taken_in():
     live(scenario)
 
 
+@pytest.mark.parametrize("seconds", [15.0, 2.0])
+def test_what_waits_is_looked_at_as_often_as_the_settings_say(seconds):
+    async def scenario(life):
+        await life.server.remove("persistentvolumeclaims", "msd")
+        life.sync()
+        assert await life.reconciler.reconcile(KEY) == seconds
+        assert life.status["conditions"][0]["reason"] == "ClaimNotFound"
+
+    live(scenario, Settings(training_image="image:1", look_seconds=seconds))
+
+
 def test_a_training_that_is_not_there_is_no_fault():
     async def scenario(life):
         assert await life.reconciler.reconcile((NAMESPACE, "absent")) is None

@@ -36,6 +36,8 @@ def test_every_variable_sets_its_field():
             "UNET_OPERATOR_BURST": "20",
             "UNET_OPERATOR_LEADER_ELECTION": "false",
             "UNET_OPERATOR_LOG_FORMAT": "plain",
+            "UNET_OPERATOR_LEASE_SECONDS": "3",
+            "UNET_OPERATOR_LOOK_SECONDS": "0.5",
         }
     )
     assert found == Settings(
@@ -49,6 +51,8 @@ def test_every_variable_sets_its_field():
         burst=20,
         leader_election=False,
         log_format="plain",
+        lease_seconds=3,
+        look_seconds=0.5,
     )
 
 
@@ -64,6 +68,8 @@ def test_two_replicas_without_a_name_do_not_share_one():
         *(("UNET_OPERATOR_WORKERS", text) for text in ("0", "0.5", "-2", "2.5", "nan", "many")),
         *(("UNET_OPERATOR_BURST", text) for text in ("0", "0.1", "inf")),
         *(("UNET_OPERATOR_PORT", text) for text in ("0", "70000", "http", "80.5")),
+        *(("UNET_OPERATOR_LEASE_SECONDS", text) for text in ("0", "2.5", "3601")),
+        *(("UNET_OPERATOR_LOOK_SECONDS", text) for text in ("0", "15.1", "often")),
         ("UNET_OPERATOR_LOG_FORMAT", "xml"),
         ("UNET_OPERATOR_LEADER_ELECTION", "yes"),
     ],
