@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unet.data import geometry
 from unet.data.body import body_of
-from unet.data.case_facts import CaseFacts, ChannelFacts
+from unet.data.case_facts import CaseFacts, ChannelFacts, LabelPlace
 from unet.data.dataset import Case, Dataset
 from unet.data.preparation import MAX_SAMPLES
 from unet.data.resampling import value_counts
@@ -39,10 +39,12 @@ def facts_of_case(
     cropped = geometry.crop(array, box)
     counts = np.zeros(256, dtype=np.int64)
     marked, cut = None, 0
+    places: dict[int, LabelPlace] = {}
     if label is not None:
         counts = value_counts(label)
         marked = geometry.to_ras(label, orientation) > 0
         cut = int(marked.sum()) - int(geometry.crop(marked, box).sum())
+        places = _places(geometry.crop(geometry.to_ras(label, orientation), box), labels)
     return CaseFacts(
         case=case,
         shape=array.shape[:3],
@@ -59,6 +61,7 @@ def facts_of_case(
         label_voxels={value: int(counts[value]) for value in labels},
         labels_cut=cut,
         orientation=geometry.axis_codes(orientation),
+        places=places,
     )
 
 
@@ -97,6 +100,26 @@ def read_all_facts(
     if on_progress:
         on_progress(len(cases), len(cases))
     return tuple(facts)
+
+
+def _places(label: NDArray[np.uint8], labels: Iterable[int]) -> dict[int, LabelPlace]:
+    """Where each label of [D, H, W] that is there lies along the first axis."""
+    counts = np.array([value_counts(sagittal) for sagittal in label])
+    at = (np.arange(len(label)) + 0.5) / len(label)
+    places = {}
+    for value in labels:
+        total = int(counts[:, value].sum())
+        if total:
+            share = counts[:, value] / total
+            centre = float(share @ at)
+            # A slice on the middle belongs to both halves.
+            right = share[at > 0.5 + 1e-9].sum() + share[np.isclose(at, 0.5)].sum() / 2
+            places[value] = LabelPlace(
+                right=round(float(right), 4),
+                centre=round(centre, 4),
+                spread=round(float(np.sqrt(share @ (at - centre) ** 2)), 4),
+            )
+    return places
 
 
 def _channel_facts(

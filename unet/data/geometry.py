@@ -19,12 +19,6 @@ from unet.data.axes import Box, Orientation, Shape, Spacing, by_axis
 T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-MIRROR_AXES = (0,)
-"""Left and right are exchanged: of a body's axes the one along which it is nearly symmetric.
-
-Training mirrors along them, so prediction may average over them.
-"""
-
 MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 
 

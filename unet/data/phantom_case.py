@@ -33,7 +33,7 @@ def make_case(
     centres: dict[int, NDArray[np.float64]] = {}
     for structure in task.structures:
         within = body if structure.inside is None else label == structure.inside
-        centre = rng.uniform(-structure.spread, structure.spread, 3)
+        centre = rng.uniform(-structure.spread, structure.spread, 3) + structure.centre
         if structure.inside is not None:
             centre = centres[structure.inside]
         mask = _ellipsoid(rng, grid, centre, np.array(structure.radius) * rng.uniform(0.8, 1.2))

@@ -1,4 +1,7 @@
-"""The ten Decathlon tasks as phantoms: channels, labels, storage and known slips of each."""
+"""The ten Decathlon tasks as phantoms: channels, labels, storage and known slips of each.
+
+And one whose two labels differ by their side alone.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ class Structure:
 
     `radius` and `spread` (of the centre) are fractions of the volume's size; `contrast` is
     added per channel, in units of the noise's sd. `inside` names the value of an earlier
-    structure that this one stays in and is centred on. `half` keeps only the front (+1) or
-    back (-1) of it.
+    structure that this one stays in and is centred on, instead of on `centre`. `half` keeps
+    only the front (+1) or back (-1) of it.
     """
 
     value: int
@@ -24,6 +27,7 @@ class Structure:
     spread: float = 0.1
     inside: int | None = None
     half: int = 0
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class PhantomTask:
 
 def _blob(value: int, name: str, radius: float, *contrast: float) -> Structure:
     return Structure(value, name, (radius, radius, radius), contrast)
+
+
+def _kidney(value: int, name: str, side: float) -> Structure:
+    return Structure(value, name, (0.13, 0.2, 0.2), (3.0,), spread=0.03, centre=(side, 0, 0))
 
 
 _TUMOUR = (
@@ -183,6 +191,15 @@ TASKS: dict[str, PhantomTask] = {
             unit="unknown",
             case_prefix="colon",
             keys={"modality": "modalitiy", "test": ""},
+        ),
+        # Two structures that only their side tells apart: no mirroring may exchange them.
+        PhantomTask(
+            "LeftRight",
+            ("MRI",),
+            (48, 40, 32),
+            (2.0, 2.0, 2.0),
+            (_kidney(1, "left kidney", -0.2), _kidney(2, "right kidney", 0.2)),
+            case_prefix="pair",
         ),
     )
 }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unet.data.geometry import MIRROR_AXES
 from unet.data.preparation import prepare_image, restored
 from unet.data.recipe import Record
 from unet.data.regions import Target
@@ -59,7 +58,7 @@ class Predictor:
         picked = tuple(channels) if channels is not None else saved.recipe.channels
         self.recipe = saved.recipe.model_copy(update={"channels": picked})
         self.overlap = overlap
-        self.mirror_axes = MIRROR_AXES if mirror else ()
+        self.mirror_axes = saved.plan.mirror_axes if mirror else ()
         self.engine_name = choose_engine(backend)
         self._machine = machine or this_machine()
         self._engines: dict[tuple[int, int, int], Engine] = {}

@@ -26,8 +26,8 @@ class ModelSettings(Settings):
     )
     mirror: Annotated[bool, Flag()] = Field(
         True,
-        description="average over left and right exchanged: a little better, twice the work "
-        "(default)",
+        description="average over left and right exchanged, if training did: a little better, "
+        "twice the work (default)",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +25,12 @@ class Fingerprint(BaseModel):
     is_ct: tuple[bool, ...]
     labels: dict[int, str]
     cases: tuple[CaseFacts, ...]
+
+    def of(self, cases: Iterable[str]) -> Fingerprint:
+        """The same of some cases only, such as those that train."""
+        chosen = set(cases)
+        kept = tuple(case for case in self.cases if case.case in chosen)
+        return self.model_copy(update={"cases": kept})
 
     @property
     def spacing_known(self) -> bool:

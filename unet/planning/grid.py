@@ -86,7 +86,7 @@ def choose_grid(
     some_known = any(case.spacing for case in _training(fingerprint, training_cases))
     coarser = Grid(
         spacing=width if some_known else None,
-        shrink=UNCHANGED if fingerprint.spacing_known else factors,
+        shrink=factors,  # of a case without spacing, which may be among those held out
         width=width,
         shapes=tuple(grid_shape(shape, factors) for shape in grid.shapes),
     )

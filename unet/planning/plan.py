@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from unet.data.axes import Shape
+from unet.data.axes import MIRROR_AXES, Shape
 from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.planning.network import NetworkSpec
@@ -23,6 +23,11 @@ class Plan(BaseModel):
     target: Target
     network: NetworkSpec
     patch_size: Shape
+    mirror_axes: tuple[int, ...] = Field(
+        MIRROR_AXES,
+        description="of (right, anterior, superior), mirrored in training and prediction; a plan "
+        "of an older release, which names none, mirrored left and right",
+    )
     batch_size: int = Field(description="patches per rank and step")
     micro_batch: int | None = Field(
         None, ge=1, description="patches computed at a time, a divisor of the batch; None for all"

@@ -20,6 +20,7 @@ from unet.planning.epochs import choose_length
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.grid import Grid, choose_grid
 from unet.planning.memory import MemoryBudget
+from unet.planning.mirroring import choose_mirroring
 from unet.planning.network import FILTERS, NetworkSpec, Strides, course_spec, planned_spec
 from unet.planning.patch_size import choose_patch
 from unet.planning.plan import Plan
@@ -87,13 +88,14 @@ def make_plan(
         target: the regions to segment.
         config: what was asked for.
         machine: of one rank.
-        training_cases: ids; what a time budget buys is counted in views of them.
+        training_cases: ids; they alone decide, and a time budget buys views of them.
         ranks: that train together, each on a machine like `machine`.
 
     Raises:
         MemoryShortError: not even the smallest patch fits, or a given one does not.
         UsageError: a given patch does not suit the network.
     """
+    fingerprint = fingerprint.of(training_cases)  # what is held out decides nothing
     resources = find_resources(config, machine, ranks)
     grid = choose_grid(fingerprint, training_cases, config.spacing, resources.value.voxels)
     channels = len(fingerprint.channels)
@@ -105,13 +107,15 @@ def make_plan(
         config, grid.value, sizes.patch_voxels, sizes.batch_size, given.resources
     )
     sharing = ranks_per_node(given.resources.threads)
-    decisions = (resources, grid, decided, micro_batch, sharing)
+    mirroring = choose_mirroring(fingerprint, target, config.mirror)
+    decisions = (resources, grid, decided, micro_batch, sharing, mirroring)
     recipe = make_recipe(fingerprint, grid.value.spacing)
     return Plan(
         recipe=recipe.model_copy(update={"shrink": grid.value.shrink}),
         target=target,
         network=sizes.network,
         patch_size=sizes.patch_size,
+        mirror_axes=mirroring.value,
         batch_size=sizes.batch_size,
         micro_batch=micro_batch.value if micro_batch.value < sizes.batch_size else None,
         ranks=ranks,

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from unet.system.errors import UsageError
 from unet.system.settings import Flag, Settings
@@ -23,7 +23,10 @@ from unet.system.values import (
     PositiveOrAuto,
     Seconds,
     Voxels,
+    or_auto,
 )
+
+Mirror = Annotated[Literal["none", "left-right"] | None, BeforeValidator(or_auto)]
 
 DATA = "data"
 NETWORK = "network; what is not given is planned"
@@ -118,6 +121,9 @@ class TrainSettings(Settings):
         False, description="compute one patch of the batch at a time: less memory, more time"
     )
 
+    mirror: Annotated[Mirror, Flag("auto|none|left-right", TRAINING)] = Field(
+        None, description="exchange left and right (default: unless labels keep to one side)"
+    )
     epochs: Annotated[CountOrAuto, Flag("N", TRAINING)] = Field(
         None, description="default: 40, or by the budget"
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from unet.data.geometry import MIRROR_AXES
+from unet.data.axes import MIRROR_AXES
 from unet.training.sampler import cut
 
 Image = NDArray[np.float16] | NDArray[np.float32]

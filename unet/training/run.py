@@ -14,6 +14,7 @@ from unet.system.progress import Reporter
 from unet.system.run_folder import make_folder
 from unet.system.signals import Stop
 from unet.system.threads import use_threads
+from unet.training.augmentation import Augmentation
 from unet.training.bad_steps import BadSteps
 from unet.training.checkpoint import CheckpointStore
 from unet.training.checkpointing import Checkpointing
@@ -120,6 +121,7 @@ def assemble(
             config.seed,
             comm.rank,
             comm.size,
+            Augmentation(mirror_axes=plan.mirror_axes),
         ),
         peak_rate=peak_for_ranks(plan),
         validator=Validator(data, comm),

@@ -31,6 +31,7 @@ def read_plan(run: Path, config: TrainSettings) -> Plan | None:
         return plan
     if config.resume == "auto":
         require_same_settings(str(file), plan.settings, config.identity())
+        return plan  # of an older release, which knew fewer settings: those are not given now
     return None
 
 

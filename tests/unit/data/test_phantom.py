@@ -63,7 +63,7 @@ def test_the_looks_have_the_traps_of_the_real_files(tmp_path):
     assert types == {"int16", "int32", "float32", "float64"}
     assert headers["Task08_HepaticVessel"].dataobj.slope == 0.5
     assert len({nib.aff2axcodes(header.affine) for header in headers.values()}) >= 4
-    assert len(TASKS) == 10
+    assert len(TASKS) == 11
 
 
 def test_equal_seeds_give_equal_files(tmp_path):

@@ -16,7 +16,6 @@ from unet.network.saved_model import load_model, save_model
 from unet.planning.network import NetworkSpec
 from unet.system.errors import UsageError
 from unet.system.machine import Machine, this_machine
-from unet.training.augmentation import Augmentation
 
 
 def volume(seed=0):
@@ -63,7 +62,10 @@ def test_the_answer_does_not_depend_on_how_the_file_is_turned(saved):
 def test_prediction_is_mirrored_along_the_axes_of_training_only(saved):
     assert Predictor(saved, backend="tensorflow").mirror_axes == ()
     mirrored = Predictor(saved, backend="tensorflow", mirror=True)
-    assert mirrored.mirror_axes == Augmentation().mirror_axes
+    assert mirrored.mirror_axes == saved.plan.mirror_axes == (0,)
+    plan = saved.plan.model_copy(update={"mirror_axes": ()})
+    sided = replace(saved, about=saved.about.model_copy(update={"plan": plan}))
+    assert Predictor(sided, backend="tensorflow", mirror=True).mirror_axes == ()
 
 
 def test_mirroring_changes_the_answer_a_little_and_keeps_it_a_probability(saved):

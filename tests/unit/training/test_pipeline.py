@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support import tiny
 
@@ -32,6 +34,17 @@ def test_plan_made_for_the_same_settings_is_followed(data, tmp_path):
     assert read_plan(tmp_path, config).settings == config.identity()
     again = config.model_copy(update={"attempt": 2, "epochs": 9, "resume": "never"})
     assert read_plan(tmp_path, again) is not None
+
+
+def test_plan_of_a_release_that_knew_fewer_settings_is_followed_and_mirrors(data, tmp_path):
+    config = tiny.train_config(data, tmp_path)
+    made_for(config)
+    content = json.loads((tmp_path / "plan.json").read_text())
+    del content["mirror_axes"], content["settings"]["mirror"]
+    (tmp_path / "plan.json").write_text(json.dumps(content))
+    assert read_plan(tmp_path, config).mirror_axes == (0,)
+    with pytest.raises(UsageError, match="--mirror: none"):
+        read_plan(tmp_path, config.model_copy(update={"mirror": "none"}))
 
 
 def test_plan_made_for_others_is_refused_by_name_or_made_anew(data, tmp_path):
