@@ -318,7 +318,11 @@ def test_a_wrong_channel_name_ends_it_with_the_launcher_s_own_words(ground, oper
     )
     assert ground.condition("channel", "Failed")["reason"] == "BadData"
     assert ground.condition("channel", "DataReady")["status"] == "False"
-    assert [e["reason"] for e in ground.events("channel")][-1] == "BadData"
+    # Events follow the status that they tell of.
+    ground.kubectl.wait_until(
+        "its end is told",
+        lambda: [e["reason"] for e in ground.events("channel")][-1:] == ["BadData"],
+    )
     ground.kubectl.wait_until("the workers go", lambda: not ground.pods("channel", "worker"))
     ground.kubectl("delete", "job", "channel-worker-1", "channel-launcher-1")
     operator.kill()
