@@ -98,8 +98,7 @@ def make_plan(
     fingerprint = fingerprint.of(training_cases)  # what is held out decides nothing
     resources = find_resources(config, machine, ranks)
     grid = choose_grid(fingerprint, training_cases, config.spacing, resources.value.voxels)
-    channels = len(fingerprint.channels)
-    given = Given(config, channels, target.outputs, grid.value, resources.value)
+    given = Given(config, len(fingerprint.channels), target.outputs, grid.value, resources.value)
     decided = course_step(given) if config.network == "course" else planned_step(given)
     sizes = decided.value
     micro_batch, memory_bytes = _slices(given, sizes, machine)
