@@ -71,7 +71,7 @@ class _ImagePrediction:
     """Predicts one image; keeps a predictor for each choice of channels."""
 
     def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
-        self._settings, self._bundle = settings, saved
+        self._settings, self._saved = settings, saved
         self._postprocess = load_postprocess(saved.path)
         self._predictors: dict[tuple[int, ...], Predictor] = {}
 
@@ -84,7 +84,7 @@ class _ImagePrediction:
             raise MemoryShortError(str(case.image), found, remedy) from None
 
     def _predicted(self, case: Case) -> Prediction:
-        saved, target = self._bundle, self._bundle.target
+        saved, target = self._saved, self._saved.target
         described = read_header(case.image)
         header, count = described.nifti, len(case.images)
         if count == 1 and len(described.shape) == 4:
