@@ -28,8 +28,8 @@ class Lane:
         name: printed before each line.
         commands: what is run.
         after: another lane and how many of its commands must be done first.
-        needed: whether its failure is the demo's; else it is one line, and its lines are
-            kept to themselves.
+        needed: whether its failure is the demo's; else it is one line, its lines are kept to
+            themselves, and it ends when all that is needed has been done.
         environment: variables beside the inherited ones.
     """
 
@@ -49,6 +49,7 @@ class Lanes:
         self.began = time.monotonic()
         self.done = {lane.name: 0 for lane in lanes}
         self.failed: list[str] = []
+        self.over = False
         self.running: dict[str, subprocess.Popen[str]] = {}
         self.news = threading.Condition()
         self.width = max(len(lane.name) for lane in lanes)
@@ -59,11 +60,17 @@ class Lanes:
         Raises:
             Failed: a needed one did; the others were ended.
         """
-        threads = [threading.Thread(target=self._follow, args=(lane,)) for lane in self.lanes]
-        for thread in threads:
+        threads = [
+            (threading.Thread(target=self._follow, args=(lane,)), lane) for lane in self.lanes
+        ]
+        for thread, _ in threads:
             thread.start()
         try:
-            for thread in threads:
+            for thread, lane in threads:
+                if lane.needed:
+                    thread.join()
+            self._finish()
+            for thread, _ in threads:
                 thread.join()
         except KeyboardInterrupt:
             self._fail("interrupted")
@@ -85,7 +92,7 @@ class Lanes:
             if last is not None:
                 if lane.needed:
                     self._fail(f"{lane.name}: {' '.join(command)} {last}; its lines are above")
-                elif not self.failed:
+                elif not self.failed and not self.over:
                     self.say(lane, f"did not succeed ({last}); the demo goes on without it")
                 return
             with self.news:
@@ -98,13 +105,13 @@ class Lanes:
             return True
         name, count = lane.after
         with self.news:
-            self.news.wait_for(lambda: self.failed or self.done[name] >= count)
-            return not self.failed
+            self.news.wait_for(lambda: self.failed or self.over or self.done[name] >= count)
+            return not self.failed and self.done[name] >= count
 
     def _one(self, lane: Lane, command: Sequence[str]) -> str | None:
         """Runs a command; None, or how it failed."""
         with self.news:
-            if self.failed:
+            if self.failed or (self.over and not lane.needed):
                 return "was not begun"
             process = subprocess.Popen(
                 command,
@@ -127,6 +134,13 @@ class Lanes:
         with self.news:
             del self.running[lane.name]
         return f"ended with code {code}: {last}" if code else None
+
+    def _finish(self) -> None:
+        """Ends what nobody waits for any more."""
+        with self.news:
+            self.over = True
+            self.news.notify_all()
+        self._end_all(signal.SIGTERM)
 
     def _fail(self, why: str) -> None:
         with self.news:

@@ -50,10 +50,17 @@ def test_a_failure_ends_the_others_and_what_they_started(tmp_path: Path):
     assert not lanes.running
 
 
-def test_what_is_not_needed_may_fail(capsys: pytest.CaptureFixture[str]):
+def test_what_is_not_needed_may_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    subprocess.run(["mkfifo", tmp_path / "told"], check=True)
+
+    class Told(Lanes):
+        def say(self, lane: Lane, text: str) -> None:
+            super().say(lane, text)
+            (tmp_path / "told").write_text("")
+
     done: list[int] = []
     extra = Lane("look", (sh("echo broken; exit 1"),), needed=False, then=lambda: done.append(1))
-    Lanes([Lane("a", (sh("true"),)), extra]).run()
+    Told([Lane("a", (sh(f"cat {tmp_path}/told"),)), extra]).run()
     assert "look  did not succeed (ended with code 1: broken)" in capsys.readouterr().out
     assert not done
 
@@ -76,3 +83,18 @@ def test_an_interrupt_ends_all():
         assert "ready" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) != 0
+
+
+def test_what_is_not_needed_ends_with_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("begun", "ended"):
+        subprocess.run(["mkfifo", tmp_path / name], check=True)
+    done: list[int] = []
+    long = f"(exec 3> {tmp_path}/ended; sleep 1000) & echo > {tmp_path}/begun; wait"
+    needed = f"cat {tmp_path}/begun; exec 4< {tmp_path}/ended"
+    late = Lane("late", (sh("echo late"),), after=("look", 1), needed=False)
+    look = Lane("look", (sh(long),), needed=False, then=lambda: done.append(1))
+    lanes = Lanes([look, late, Lane("a", (sh(needed),))])
+    lanes.run()
+    assert not lanes.running
+    assert not done
+    assert "look" not in capsys.readouterr().out
