@@ -30,10 +30,19 @@ class Image(Values):
     )
 
 
+class LocalReference(Values):
+    """A Secret of an image registry."""
+
+    name: str = Field(min_length=1, description="Its name.")
+
+
 class Training(Values):
     """Trainings' defaults."""
 
     image: str = Field(description="Image of trainings that name none in spec.image.")
+    image_pull_secrets: list[LocalReference] = Field(
+        description="Secrets of the registry in each training's own namespace."
+    )
 
 
 class Crds(Values):
@@ -55,12 +64,6 @@ class Logs(Values):
     format: Literal["json", "plain"] = Field(description="json for machines, plain for people.")
 
 
-class LocalReference(Values):
-    """A Secret in the operator's namespace."""
-
-    name: str = Field(min_length=1, description="Its name.")
-
-
 class Resources(Values):
     """CPU and memory of the operator's pod."""
 
@@ -75,7 +78,9 @@ class Chart(Values):
     global_: dict[str, object] = Field(default={}, alias="global", description="Set by helm.")
     image: Image
     training: Training
-    image_pull_secrets: list[LocalReference] = Field(description="Secrets of the registry.")
+    image_pull_secrets: list[LocalReference] = Field(
+        description="Secrets of the registry in the operator's namespace."
+    )
     watch_namespace: str = Field(max_length=63, description="The only namespace; empty is all.")
     crds: Crds
     replicas: int = Field(ge=0, le=5, description="Pods of the operator; one of them acts.")

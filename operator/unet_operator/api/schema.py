@@ -36,9 +36,8 @@ class Lenient(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-]
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """Name of a Kubernetes object."""
 
 Text = Annotated[str, Field(min_length=1, max_length=512)]

@@ -17,6 +17,8 @@ class Context:
     image: str
     one_node: bool = False
     """Whether a claim can be mounted on one node only."""
+    pull_secrets: tuple[str, ...] = ()
+    """Secrets of the image registry beside the spec's own."""
 
     @property
     def name(self) -> str:

@@ -75,8 +75,9 @@ def pod_template(
     }
     if spec.workers.node_selector:
         template["nodeSelector"] = dict(spec.workers.node_selector)
-    if spec.pods.image_pull_secrets:
-        template["imagePullSecrets"] = [{"name": n} for n in spec.pods.image_pull_secrets]
+    # The spec's own first: a kubelet tries them in turn.
+    if secrets := dict.fromkeys([*spec.pods.image_pull_secrets, *context.pull_secrets]):
+        template["imagePullSecrets"] = [{"name": name} for name in secrets]
     if spec.pods.priority_class_name:
         template["priorityClassName"] = spec.pods.priority_class_name
     metadata: Manifest = {

@@ -50,8 +50,9 @@ def _of_pod(seen: Observed, pod: Pod, now: datetime) -> Obstacle | None:
         if reason in _IMAGE:
             return Obstacle(
                 "ImagePullFailed",
-                f"{who} cannot pull its image: {message or reason}; correct spec.image, or set "
-                "pods.imagePullSecrets",
+                f"{who} cannot pull its image: {message or reason}; correct spec.image, or name "
+                "the registry's Secret in pods.imagePullSecrets or the chart's "
+                "training.imagePullSecrets",
             )
         if reason in _CONFIG:
             return Obstacle("ContainerNotCreated", f"{who} cannot start: {message or reason}")

@@ -72,7 +72,12 @@ class Reconciler:
         observed = await self._reader.read(training)
         image = training.spec.image or self._settings.training_image
         decision = decide(training, observed, self._now(), has_image=bool(image))
-        context = Context(training=training, image=image, one_node=one_node(training, observed))
+        context = Context(
+            training=training,
+            image=image,
+            one_node=one_node(training, observed),
+            pull_secrets=self._settings.training_pull_secrets,
+        )
         stopped = await self._perform(context, decision.actions)
         if stopped is not None:
             action, refusal = stopped

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
+from unet_operator.api.schema import NAME_PATTERN
 from unet_operator.api.timing import LOOK_SECONDS
 
 
@@ -16,6 +18,8 @@ class Settings:
 
     training_image: str = ""
     """Image of trainings that name none."""
+    training_pull_secrets: tuple[str, ...] = ()
+    """Secrets of the image registry that every training's pods get, beside its own."""
     namespace: str = ""
     """The only namespace to serve; empty serves all."""
     own_namespace: str = "default"
@@ -49,6 +53,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     base = Settings()
     return Settings(
         training_image=env.get("UNET_OPERATOR_TRAINING_IMAGE", ""),
+        training_pull_secrets=_names(env, "UNET_OPERATOR_TRAINING_PULL_SECRETS"),
         namespace=env.get("UNET_OPERATOR_NAMESPACE", ""),
         own_namespace=env.get("POD_NAMESPACE", base.own_namespace),
         # Two replicas of one name would both hold the Lease.
@@ -91,6 +96,18 @@ def _whole(env: Mapping[str, str], name: str, default: int, most: int = 100_000)
             f"{name}: {text!r} is not a whole number from 1 to {most}; correct it or leave it out"
         )
     return int(text)
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Names of Kubernetes objects, divided by commas; each once."""
+    found = [part.strip() for part in env.get(name, "").split(",") if part.strip()]
+    for part in found:
+        if len(part) > 253 or not re.fullmatch(NAME_PATTERN, part):
+            raise ValueError(
+                f"{name}: {part!r} is no name of a Secret (lower-case letters, digits, - and .); "
+                "correct it or leave it out"
+            )
+    return tuple(dict.fromkeys(found))
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -63,3 +63,19 @@ def test_a_dockerfile_stands_on_nothing_that_a_stranger_could_publish(name: str)
         for default in defaults:
             # Debian's own image is an official one: its name belongs to Docker's library.
             assert default.startswith(RESERVED) or re.fullmatch(r"debian:[a-z]+-slim", default)
+
+
+def test_one_file_sets_every_image_of_the_plain_manifests():
+    """`manifests/Kustomization` patches what is there, and leaves none of our names."""
+    (text,) = yaml.safe_load((CHECKOUT / "manifests/Kustomization").read_text())["patches"]
+    patch = yaml.safe_load(text["patch"])
+    objects = list(yaml.safe_load_all((CHECKOUT / "manifests/operator.yaml").read_text()))
+    (deployment,) = [o for o in objects if o["kind"] == "Deployment"]
+    names = ("name", "namespace")
+    assert [patch["metadata"][n] for n in names] == [deployment["metadata"][n] for n in names]
+    (ours,), (theirs,) = (o["spec"]["template"]["spec"]["containers"] for o in (deployment, patch))
+    assert ours["name"] == theirs["name"]
+    known, patched = ({v["name"] for v in c["env"]} for c in (ours, theirs))
+    assert patched <= known
+    assert len(list(images(patch))) == len(list(images(objects)))
+    assert not [name for name in images(patch) if name.startswith(RESERVED)]

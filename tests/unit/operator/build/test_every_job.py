@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.operator.built import SOURCE, all_jobs, containers, context, pod_spec
 from support.operator.making import NAME, NAMESPACE, UID
@@ -104,6 +106,14 @@ def test_the_data_is_read_only_for_all_but_staging():
             for mount in box["volumeMounts"]:
                 if mount["name"] == "data":
                     assert mount["readOnly"] is (box["name"] != "stage")
+
+
+def test_every_pod_gets_the_registrys_secrets_of_spec_and_installation_once():
+    own = {"imagePullSecrets": ["keys", "mine"]}
+    subject = replace(context(dataset=SOURCE, pods=own), pull_secrets=("tcr", "keys"))
+    for job in all_jobs(subject):
+        names = [secret["name"] for secret in pod_spec(job)["imagePullSecrets"]]
+        assert names == ["keys", "mine", "tcr"]
 
 
 def test_where_pods_may_run_is_said_to_every_pod_and_affinity_to_workers():

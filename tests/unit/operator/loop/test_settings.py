@@ -27,6 +27,7 @@ def test_every_variable_sets_its_field():
     found = from_environment(
         {
             "UNET_OPERATOR_TRAINING_IMAGE": "registry/unet:1",
+            "UNET_OPERATOR_TRAINING_PULL_SECRETS": "keys, more.keys,keys",
             "UNET_OPERATOR_NAMESPACE": "clinic",
             "POD_NAMESPACE": "unet-system",
             "POD_NAME": "unet-operator-abc",
@@ -42,6 +43,7 @@ def test_every_variable_sets_its_field():
     )
     assert found == Settings(
         training_image="registry/unet:1",
+        training_pull_secrets=("keys", "more.keys"),
         namespace="clinic",
         own_namespace="unet-system",
         identity="unet-operator-abc",
@@ -71,6 +73,7 @@ def test_two_replicas_without_a_name_do_not_share_one():
         *(("UNET_OPERATOR_LEASE_SECONDS", text) for text in ("0", "2.5", "3601")),
         *(("UNET_OPERATOR_LOOK_SECONDS", text) for text in ("0", "15.1", "often")),
         ("UNET_OPERATOR_LOG_FORMAT", "xml"),
+        ("UNET_OPERATOR_TRAINING_PULL_SECRETS", "Keys"),
         ("UNET_OPERATOR_LEADER_ELECTION", "yes"),
     ],
 )
