@@ -80,3 +80,40 @@ def test_only_what_is_built_when_needed_can_be_named(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit, match="2"):
         cli.main(["build", "docker"])
     assert "'docker'" in capsys.readouterr().err
+
+
+SHARED = (
+    "golang.org/x/net",
+    "golang.org/x/oauth2",
+    "golang.org/x/sys",
+    "golang.org/x/text",
+    "golang.org/x/time",
+    "google.golang.org/genproto/googleapis/rpc",
+    "google.golang.org/grpc",
+    "google.golang.org/protobuf",
+    "github.com/fxamacker/cbor/v2",
+    "github.com/go-openapi/swag",
+    "github.com/google/gnostic-models",
+    "github.com/prometheus/client_golang",
+    "github.com/prometheus/client_model",
+    "github.com/prometheus/common",
+    "go.opentelemetry.io/otel",
+    "go.opentelemetry.io/otel/trace",
+    "go.yaml.in/yaml/v3",
+    "k8s.io/api",
+    "k8s.io/apimachinery",
+    "k8s.io/client-go",
+)
+"""What Kubernetes and the tools both stand on."""
+
+
+def test_kubernetes_and_the_tools_stand_on_the_same_modules():
+    """Go then compiles Kubernetes' client once: a tool that uses it builds in seconds."""
+    versions = [
+        dict(re.findall(r"^\s+(\S+) (v\S+)", (gobuild.GO / name / "go.mod").read_text(), re.M))
+        for name in ("kubernetes", "tools")
+    ]
+    both = [{name: found[name] for name in SHARED if name in found} for found in versions]
+    common = both[0].keys() & both[1].keys()
+    assert len(common) > len(SHARED) / 2
+    assert {n: both[0][n] for n in common} == {n: both[1][n] for n in common}
