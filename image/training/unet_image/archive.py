@@ -5,10 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import shutil
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,7 +16,10 @@ from unet.system.errors import DataError, DiskError
 
 REMEDY = "give .tar, .tar.gz, .tgz or .zip"
 CHUNK_BYTES = 2**20
-METHODS = {9: "Deflate64", 14: "LZMA", 93: "Zstandard", 98: "PPMd"}
+DEFLATE64 = 9
+"""What Windows packs files above 2 GB by, and Python's zipfile cannot read."""
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, DEFLATE64)
+METHODS = {14: "LZMA", 93: "Zstandard", 98: "PPMd"}
 # What Python's readers raise for bytes that are no archive, or a damaged one.
 DAMAGED = (
     tarfile.TarError,
@@ -34,8 +37,11 @@ DAMAGED = (
 )
 
 
-def unpack(path: Path, folder: Path, name: str) -> None:
+def unpack(path: Path, folder: Path, name: str, keep: Callable[[], None] = lambda: None) -> None:
     """Unpacks the tar (of any compression) or zip at `path` into `folder`.
+
+    Args:
+        keep: called now and then; raises where the work is not ours any more.
 
     Raises:
         DataError: it is neither, damaged, truncated, locked, of an unknown method, or names a
@@ -44,9 +50,9 @@ def unpack(path: Path, folder: Path, name: str) -> None:
     """
     try:
         if zipfile.is_zipfile(path):
-            _unzip(path, folder, name)
+            _unzip(path, folder, name, keep)
         else:
-            _untar(path, folder, name)
+            _untar(path, folder, name, keep)
     except DAMAGED as error:
         found = f"no readable archive ({str(error).splitlines()[0] if str(error) else 'cut off'})"
         raise DataError(name, found, REMEDY) from error
@@ -56,24 +62,25 @@ def unpack(path: Path, folder: Path, name: str) -> None:
         raise DiskError.from_os(error.filename or folder, error) from error
 
 
-def _unzip(path: Path, folder: Path, name: str) -> None:
+def _unzip(path: Path, folder: Path, name: str, keep: Callable[[], None]) -> None:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         for member in members:
             if member.flag_bits & 1:
                 raise DataError(name, f"{member.filename!r} has a password", "pack it without")
-            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            if member.compress_type not in READABLE:
                 method = METHODS.get(member.compress_type, f"method {member.compress_type}")
                 remedy = "pack it with `zip -r` or as .tar.gz"
                 raise DataError(name, f"{member.filename!r} is packed by {method}", remedy)
         for member in members:
             if not member.is_dir():
                 _require_inside(member.filename, name)
-                with archive.open(member) as stream:
-                    _write(stream, _place(folder, member.filename, name), member.file_size, name)
+                place = _place(folder, member.filename, name)
+                with _member(path, archive, member) as stream:
+                    _write(stream, place, member.file_size, name, keep)
 
 
-def _untar(path: Path, folder: Path, name: str) -> None:
+def _untar(path: Path, folder: Path, name: str, keep: Callable[[], None]) -> None:
     with _opened(path) as stream:
         # Members come one after the other: memory stays small, and the checksum at the end of
         # a gzip or xz is reached, which a reader that seeks leaves out.
@@ -87,11 +94,11 @@ def _untar(path: Path, folder: Path, name: str) -> None:
                     raise DataError(name, f"holds {member.name!r}, a link or device", remedy)
                 content = archive.extractfile(member) if member.isfile() else None
                 if content is not None:
-                    _write(content, _place(folder, member.name, name), member.size, name)
+                    _write(content, _place(folder, member.name, name), member.size, name, keep)
         if not found:
             raise DataError(name, "no readable archive (it is empty)", REMEDY)
         while stream.read(CHUNK_BYTES):
-            pass
+            keep()
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -124,9 +131,20 @@ def _place(folder: Path, member: str, name: str) -> Path:
     return place
 
 
-def _write(stream: IO[bytes], place: Path, size: int, name: str) -> None:
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """A member's bytes, unpacked; their checksum is compared at the end."""
+    if member.compress_type == DEFLATE64:
+        from unet_image.deflate64 import open_member
+
+        return open_member(path, member)
+    return archive.open(member)
+
+
+def _write(stream: IO[bytes], place: Path, size: int, name: str, keep: Callable[[], None]) -> None:
     with place.open("wb") as target:
-        shutil.copyfileobj(stream, target, CHUNK_BYTES)
+        while chunk := stream.read(CHUNK_BYTES):
+            keep()
+            target.write(chunk)
     if place.stat().st_size != size:
         found = f"{place.name} is cut off: {place.stat().st_size} of {size} bytes"
         raise DataError(name, found, "download or pack it again")

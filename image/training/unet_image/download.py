@@ -1,40 +1,39 @@
-"""Downloads one file, going on where an earlier try stopped, and checks its digest."""
+"""Downloads one file, going on where an earlier try stopped, whoever serves it."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from unet.system.errors import DataError
 from unet.system.logfmt import format_line
+from unet_image.network_fault import NetworkFault
 
 CHUNK_BYTES = 1 << 20
 REPORT_SECONDS = 15.0
-TRIES = 5
-TIMEOUT_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set comes from; `sha256` belongs to the archive behind a URL."""
-
-    url: str
-    sha256: str | None
+TRIES = 6
+"""Requests in a row that bring nothing before the network is given up."""
+LONGEST_WAIT = 60.0
+"""Seconds between two requests, at most."""
 
 
 @dataclass
 class Transfer:
-    """Counts bytes and says so now and then: `stage=download done=120/7000 eta=3m` (MB)."""
+    """Counts bytes and says so now and then: `stage=download done=120/7000 eta=3m` (MB).
+
+    Args:
+        keep: called with every chunk; raises when the download is not ours any more.
+    """
 
     total: int | None = None
     done: int = 0
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    keep: Callable[[], None] = lambda: None
     _start: float = field(init=False)
     _said: float = field(init=False)
     _before: int = field(init=False, default=0)
@@ -47,8 +46,14 @@ class Transfer:
         self.done = self._before = done
         self.total = total
 
+    def skip(self, count: int) -> None:
+        """Notes bytes that were there already."""
+        self.done += count
+        self._before += count
+
     def add(self, count: int) -> None:
         """Notes `count` more bytes."""
+        self.keep()
         self.done += count
         now = self.clock()
         if now - self._said >= REPORT_SECONDS:
@@ -61,62 +66,94 @@ class Transfer:
         rate = (self.done - self._before) / max(now - self._start, 1e-9)
         eta = None
         if self.total is not None and rate > 0:
-            minutes, seconds = divmod(round((self.total - self.done) / rate), 60)
+            minutes, seconds = divmod(round(max(self.total - self.done, 0) / rate), 60)
             eta = f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
         return format_line(
             {"stage": "download", "done": f"{self.done / 1e6:.0f}/{total}", "eta": eta}
         )
 
 
-def fetch_https(source: Source, path: Path, transfer: Transfer) -> Path:
-    """Downloads `source` to `path`.
+@dataclass(frozen=True)
+class Body:
+    """An answer that is being read.
+
+    Attributes:
+        offset: the byte of the file that it begins with; 0 where a server cannot go on.
+        total: the whole file's bytes, if the server says.
+        version: what names this state of the file (an ETag), if the server says.
+        chunks: the bytes; reading them raises NetworkFault.
+    """
+
+    offset: int
+    total: int | None
+    version: str
+    chunks: Iterator[bytes]
+
+
+class Server(Protocol):
+    """Something that has the file."""
+
+    def open(self, offset: int, version: str) -> AbstractContextManager[Body | None]:
+        """The file from a byte on, if it is still that version; else the whole of it.
+
+        Returns:
+            None where nothing is left to read.
+
+        Raises:
+            NetworkFault: the request may be tried again.
+            DataError: it may not: there is no such file, or no right to it.
+        """
+
+
+def fetch(server: Server, path: Path, transfer: Transfer) -> None:
+    """Downloads to `path`; what an earlier try left of the same version is kept.
 
     Raises:
-        DataError: the server has no such file, or its digest is another.
-        ConnectionError: the network failed, several times.
+        NetworkFault: the network brought nothing, several times in a row.
+        DataError: as the server says.
+        OSError: `path` cannot be written.
     """
-    for attempt in range(TRIES):
+    version_file = path.with_name(f"{path.name}.version")
+    failed = 0
+    while True:
+        before = _size(path)
         try:
-            _continue(source.url, path, transfer)
-            break
-        except urllib.error.HTTPError as error:
-            if error.code == 416:  # nothing is left to fetch
+            if _go_on(server, path, version_file, transfer):
                 break
-            if error.code < 500 and error.code not in (408, 429):
-                raise DataError(
-                    source.url, f"the server says {error.code} {error.reason}", "check the address"
-                ) from error
-            last: Exception = error
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            last = error
-        if attempt == TRIES - 1:
-            raise ConnectionError(f"{last} ({TRIES} times)") from last
-        transfer.pause(2.0**attempt)
-    found = digest(path)
-    if found != source.sha256:
-        raise DataError(
-            source.url, f"sha256 {found}", f"expected {source.sha256}; correct the address or it"
-        )
-    return path
+        except NetworkFault as fault:
+            failed = 1 if _size(path) > before else failed + 1
+            if failed >= TRIES:
+                raise NetworkFault(f"{fault} ({TRIES} times)") from fault
+            transfer.pause(min(LONGEST_WAIT, fault.wait or 2.0 ** (failed - 1)))
+    version_file.unlink(missing_ok=True)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _continue(url: str, path: Path, transfer: Transfer) -> None:
-    have = path.stat().st_size if path.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-        if answer.status != 206:
-            have = 0  # the server sends all of it again
-        length = answer.headers.get("Content-Length")
-        transfer.begin(have, have + int(length) if length else None)
-        with path.open("ab" if have else "wb") as stream:
-            while chunk := answer.read(CHUNK_BYTES):
+def _go_on(server: Server, path: Path, version_file: Path, transfer: Transfer) -> bool:
+    """One request; whether the file is whole."""
+    have = _size(path)
+    known = version_file.read_text() if have and version_file.exists() else ""
+    with server.open(have, known) as body:
+        if body is None:
+            return True
+        if body.version != known or not body.offset:
+            version_file.write_text(body.version)
+        transfer.begin(body.offset, body.total)
+        with path.open("r+b" if body.offset else "wb") as stream:
+            stream.seek(body.offset)
+            stream.truncate()
+            for chunk in body.chunks:
                 stream.write(chunk)
                 transfer.add(len(chunk))
-    if transfer.total is not None and transfer.done < transfer.total:
-        raise ConnectionError(f"cut off after {transfer.done} of {transfer.total} bytes")
+        if body.total is not None and transfer.done < body.total:
+            raise NetworkFault(f"cut off after {transfer.done} of {body.total} bytes")
+    return True
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """A file's digest in hexadecimal; `algorithm` as hashlib names it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

@@ -74,7 +74,7 @@ def test_a_zip_with_a_password_is_named(tmp_path):
     refused(tmp_path, content, "'Task/dataset.json' has a password", "pack it without")
 
 
-@pytest.mark.parametrize(("method", "named"), [(9, "Deflate64"), (98, "PPMd"), (77, "method 77")])
+@pytest.mark.parametrize(("method", "named"), [(14, "LZMA"), (98, "PPMd"), (77, "method 77")])
 def test_a_zip_of_an_unknown_method_is_named(tmp_path, method, named):
     content = plain_zip()
     for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):

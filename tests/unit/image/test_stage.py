@@ -1,21 +1,24 @@
-"""Staging: whole or not at all, from a real server on loopback."""
+"""Staging: whole or not at all, once for all who ask, from a real server on loopback."""
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
-import http.server
 import io
 import tarfile
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unet_image import archive, download, stage
-from unet_image.download import Source, Transfer, fetch_https
+from support.file_server import FileServer, serving
+from unet_image import archive, download, msd, stage
+from unet_image.download import Transfer
+from unet_image.turn import Turn, TurnLost
 
-from unet.system.errors import DataError, PeerLostError
+from unet.system.errors import DataError, DiskError, PeerLostError
 
 
 def tar_of(**files: bytes) -> bytes:
@@ -37,113 +40,188 @@ TASK = tar_of(
 )
 
 
-class Server:
-    """Serves bytes; the first `cuts` answers stop half way."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content, self.cuts, self.ranges = content, 0, []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                if self.path != "/task.tar.gz":
-                    self.send_error(404)
-                    return
-                wanted = self.headers.get("Range")
-                outer.ranges.append(wanted)
-                start = int(wanted[6:-1]) if wanted else 0
-                if wanted and start >= len(outer.content):
-                    self.send_error(416)
-                    return
-                body = outer.content[start:]
-                self.send_response(206 if wanted else 200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if outer.cuts:
-                    outer.cuts -= 1
-                    body = body[: len(body) // 2]
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/task.tar.gz"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
-def server():
-    serving = Server(TASK)
-    yield serving
-    serving.server.shutdown()
-    serving.server.server_close()
+def server() -> Iterator[FileServer]:
+    with serving({"/task.tar.gz": TASK}) as running:
+        yield running
 
 
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch):
-    monkeypatch.setattr(stage, "Transfer", lambda: Transfer(pause=lambda _: None))
+def arguments(target: Path, **options: str | None) -> argparse.Namespace:
+    named = {"https": None, "s3": None, "msd": None, "sha256": None, "endpoint": None}
+    return argparse.Namespace(**named | {"mirror": msd.MIRROR} | options, target=target)
 
 
-def run(url: str, target: Path, sha256: str = hashlib.sha256(TASK).hexdigest()) -> int:
-    options = {"https": url, "s3": None, "sha256": sha256, "endpoint": None, "target": target}
-    return stage.run(argparse.Namespace(**options))
+def run(server: FileServer, target: Path, content: bytes = TASK, path: str = "/task.tar.gz") -> int:
+    sha256 = hashlib.sha256(content).hexdigest()
+    options = arguments(target, https=server.url + path, sha256=sha256)
+    return stage.run(options, pause=lambda _: None)
 
 
 def test_task_is_there_under_its_name_and_nothing_else(server, tmp_path):
-    assert run(server.url, tmp_path / "brain") == 0
+    assert run(server, tmp_path / "brain") == 0
     assert (tmp_path / "brain" / "imagesTr" / "a.nii.gz").stat().st_size == 256 * 4000
     assert [p.name for p in tmp_path.iterdir()] == ["brain"]
 
 
 def test_task_that_is_there_is_not_fetched_again(server, tmp_path):
-    run(server.url, tmp_path / "brain")
-    server.ranges.clear()
-    assert run(server.url, tmp_path / "brain") == 0
-    assert server.ranges == []
-
-
-def test_cut_download_goes_on_where_it_stopped(server, tmp_path):
-    server.cuts = 2
-    assert run(server.url, tmp_path / "brain") == 0
-    assert server.ranges[0] is None
-    assert all(wanted for wanted in server.ranges[1:])
+    run(server, tmp_path / "brain")
+    server.asked.clear()
+    assert run(server, tmp_path / "brain") == 0
+    assert server.asked == []
+    assert [p.name for p in tmp_path.iterdir()] == ["brain"]
 
 
 def test_network_that_stays_bad_leaves_what_came_for_the_next_try(server, tmp_path):
-    server.cuts = download.TRIES
+    server.faults = ["cut", *["503"] * download.TRIES]
     with pytest.raises(PeerLostError, match="what came is kept"):
-        run(server.url, tmp_path / "brain")
+        run(server, tmp_path / "brain")
     assert not (tmp_path / "brain").exists()
-    assert run(server.url, tmp_path / "brain") == 0
+    assert run(server, tmp_path / "brain") == 0
+    assert server.asked[-1][1] is not None
 
 
 def test_wrong_digest_leaves_nothing(server, tmp_path):
     with pytest.raises(DataError, match="sha256"):
-        run(server.url, tmp_path / "brain", "0" * 64)
+        run(server, tmp_path / "brain", b"another")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_task_whose_dataset_json_is_damaged_does_not_count_as_there(tmp_path):
-    server = Server(tar_of(**{"Task/dataset.json": b'{"name": '}))
+def test_a_task_whose_dataset_json_is_damaged_does_not_count_as_there(server, tmp_path):
+    broken = tar_of(**{"Task/dataset.json": b'{"name": '})
+    server.files["/task.tar.gz"] = broken
     with pytest.raises(DataError, match=r"task\.tar\.gz: dataset\.json: not JSON"):
-        run(server.url, tmp_path / "brain", hashlib.sha256(server.content).hexdigest())
+        run(server, tmp_path / "brain", broken)
     assert list(tmp_path.iterdir()) == []
-    server.server.shutdown()
-    server.server.server_close()
 
 
 def test_missing_file_is_an_error_at_once(server, tmp_path):
     with pytest.raises(DataError, match="404"):
-        run(server.url.replace("task", "none"), tmp_path / "brain")
+        run(server, tmp_path / "brain", path="/none.tar.gz")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whole_download_is_not_fetched_again(server, tmp_path):
-    path = tmp_path / "archive"
-    path.write_bytes(TASK)
-    source = Source(server.url, hashlib.sha256(TASK).hexdigest())
-    assert fetch_https(source, path, Transfer(pause=lambda _: None)) == path
+def test_a_volume_that_cannot_be_written_is_the_disks_fault(server, tmp_path):
+    (tmp_path / "volume").write_text("no folder")
+    with pytest.raises(DiskError):
+        run(server, tmp_path / "volume" / "brain")
+
+
+def test_a_task_of_the_decathlon_comes_by_its_name_with_its_checksum(server, tmp_path, monkeypatch):
+    server.files["/Task04_Hippocampus.tar"] = TASK
+    published = hashlib.md5(TASK, usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(msd.MD5, "Task04_Hippocampus", published)
+    options = arguments(tmp_path / "t", msd="Task04_Hippocampus", mirror=f"{server.url}/")
+    assert stage.run(options, pause=lambda _: None) == 0
+    assert (tmp_path / "t/dataset.json").exists()
+
+
+def test_the_decathlon_has_ten_tasks_with_a_checksum_each():
+    assert [name[:6] for name in msd.MD5] == [f"Task{i:02}" for i in range(1, 11)]
+    assert all(len(bytes.fromhex(digest)) == 16 for digest in msd.MD5.values())
+
+
+def test_two_who_want_one_task_fetch_it_once(server, tmp_path):
+    """The second comes while the first downloads, and waits for it."""
+    begun, looked = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        assert looked.wait(60)
+
+    server.slow = slow
+    first: list[int] = []
+    thread = threading.Thread(target=lambda: first.append(run(server, tmp_path / "brain")))
+    thread.start()
+    assert begun.wait(60)
+
+    def pause(_: float) -> None:
+        looked.set()
+        thread.join(0.01)
+
+    options = arguments(tmp_path / "brain", https=f"{server.url}/other.tar", sha256="0" * 64)
+    assert stage.run(options, pause=pause) == 0
+    thread.join()
+    assert first == [0]
+    assert len(server.asked) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["brain"]
+
+
+def test_what_a_dead_pod_left_is_gone_on_with(server, tmp_path):
+    server.faults = ["cut", *["503"] * download.TRIES]
+    with pytest.raises(PeerLostError):
+        run(server, tmp_path / "brain")
+    dead = Turn(tmp_path / ".stage-brain" / "turn", beat=1e6)
+    assert dead.take()
+    clock = iter(range(0, 100_000, 50))
+    asked = len(server.asked)
+    options = arguments(
+        tmp_path / "brain",
+        https=f"{server.url}/task.tar.gz",
+        sha256=hashlib.sha256(TASK).hexdigest(),
+    )
+    turns = lambda path: Turn(path, beat=1e6, stale=60, clock=lambda: next(clock))  # noqa: E731  short
+    assert stage.run(options, pause=lambda _: None, make_turn=turns) == 0
+    assert all(wanted for _, wanted in server.asked[asked:])
+    with pytest.raises(TurnLost):
+        dead.require()
+    dead.give_back()
+    assert [p.name for p in tmp_path.iterdir()] == ["brain"]
+
+
+def test_who_was_taken_for_dead_stops_writing(server, tmp_path):
+    """It finds out at its next chunk, waits, and takes what the other staged."""
+    taken = []
+
+    class Overtaken(Turn):
+        def keep(self) -> None:
+            if not taken:
+                taken.append(True)
+                (tmp_path / "brain").mkdir()
+                (tmp_path / "brain/dataset.json").write_text("{}")
+                raise TurnLost
+
+    options = arguments(
+        tmp_path / "brain",
+        https=f"{server.url}/task.tar.gz",
+        sha256=hashlib.sha256(TASK).hexdigest(),
+    )
+    assert stage.run(options, pause=lambda _: None, make_turn=Overtaken) == 0
+    assert [p.name for p in (tmp_path / "brain").iterdir()] == ["dataset.json"]
+
+
+DEFLATE64 = base64.b64decode(
+    "UEsDBBQAAAAAAK85gV0AAAAAAAAAAAAAAAAFAAAAVGFzay9QSwMEFQAAAAkArzmBXcltMpPeAQAAoIYBAAoAAABU"
+    "YXNrL2EudHh05MY3AQAgDACwH5dAl38FFZJcue9HVs/hw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58"
+    "+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDh"
+    "w4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cP"
+    "Hz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58"
+    "+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58+PDhw4cPHz58ttw4FgAAAAAY5G89gCHUFR8+fPjw4cOHDx8+fPjw"
+    "4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOH"
+    "Dx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cOHDx8+"
+    "fPjw4cOHDx8+fPjw4cOHDx8+fPjw4cPnCVBLAwQKAAAAAACvOYFdTZVgBQ8AAAAPAAAAEQAAAFRhc2svZGF0YXNl"
+    "dC5qc29ueyJsYWJlbHMiOiB7fX0KUEsBAj8DFAAAAAAArzmBXQAAAAAAAAAAAAAAAAUAJAAAAAAAAAAQgO1BAAAA"
+    "AFRhc2svCgAgAAAAAAABABgAkEZjd2OB3QEAAAAAAAAAAAAAAAAAAAAAUEsBAj8DFQAAAAkArzmBXcltMpPeAQAA"
+    "oIYBAAoAJAAAAAAAAAAggKSBIwAAAFRhc2svYS50eHQKACAAAAAAAAEAGAC/YGR3Y4HdAQAAAAAAAAAAAAAAAAAA"
+    "AABQSwECPwMKAAAAAACvOYFdTZVgBQ8AAAAPAAAAEQAkAAAAAAAAACCApIEpAgAAVGFzay9kYXRhc2V0Lmpzb24K"
+    "ACAAAAAAAAEAGACQRmN3Y4HdAQAAAAAAAAAAAAAAAAAAAABQSwUGAAAAAAMAAwAWAQAAZwIAAAAA"
+)
+"""A zip with one member packed by Deflate64 and one stored, made by 7-Zip 26.02."""
+
+
+def test_a_zip_of_deflate64_is_unpacked(tmp_path):
+    (tmp_path / "a").write_bytes(DEFLATE64)
+    archive.unpack(tmp_path / "a", tmp_path / "files", "a")
+    assert (tmp_path / "files/Task/a.txt").read_bytes() == (b"abcdefgh\n" * 12_000)[:100_000]
+    assert (tmp_path / "files/Task/dataset.json").read_text() == '{"labels": {}}\n'
+
+
+@pytest.mark.parametrize("at", [150, 300, 500])
+def test_a_damaged_zip_of_deflate64_is_refused(tmp_path, at):
+    broken = bytearray(DEFLATE64)
+    broken[at] ^= 0x55
+    (tmp_path / "a").write_bytes(broken)
+    with pytest.raises(DataError):
+        archive.unpack(tmp_path / "a", tmp_path / "files", "a")
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside"])

@@ -7,6 +7,20 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from unet_operator.api.schema import Model, Name, Text, rules, set_of
+from unet_operator.api.spec.pod_parts import Resources
+
+MSD_TASKS = (
+    "Task01_BrainTumour",
+    "Task02_Heart",
+    "Task03_Liver",
+    "Task04_Hippocampus",
+    "Task05_Prostate",
+    "Task06_Lung",
+    "Task07_Pancreas",
+    "Task08_HepaticVessel",
+    "Task09_Spleen",
+    "Task10_Colon",
+)
 
 
 class Volume(Model):
@@ -22,7 +36,7 @@ class HttpsSource(Model):
     """An archive behind a URL."""
 
     url: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")] = Field(
-        description="Address of a .tar, .tar.gz, .tgz or .zip that holds the task's folder."
+        description="Address of a .tar (.gz, .bz2 or .xz) or .zip that holds the task's folder."
     )
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="SHA-256 of the archive, 64 hexadecimal digits."
@@ -41,8 +55,17 @@ class S3Source(Model):
     region: Text | None = Field(default=None, description="Region of the bucket.")
     secret_name: Name | None = Field(
         default=None,
-        description="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty for a "
-        "public bucket.",
+        description="Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if it has one, "
+        "AWS_SESSION_TOKEN; no other key of it is read. Empty for a public bucket.",
+    )
+
+
+class MsdSource(Model):
+    """One of the ten tasks of the Medical Segmentation Decathlon, as published."""
+
+    mirror: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")] | None = Field(
+        default=None,
+        description="Where TASK.tar lies instead of the public copy; the same checksum holds.",
     )
 
 
@@ -50,11 +73,25 @@ class Source(Model):
     """Where to fetch the data set from, once, into the claim."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(("has(self.https) != has(self.s3)", "set either https or s3"))
+        json_schema_extra=rules(
+            (
+                "(has(self.https) ? 1 : 0) + (has(self.s3) ? 1 : 0) + (has(self.msd) ? 1 : 0) == 1",
+                "set one of https, s3 and msd",
+            )
+        )
     )
 
+    msd: MsdSource | None = Field(
+        default=None,
+        description="The task of the Medical Segmentation Decathlon that dataset.task names, "
+        "from its public copy, compared with its published checksum: write `msd: {}`.",
+    )
     https: HttpsSource | None = Field(default=None, description="An archive behind a URL.")
     s3: S3Source | None = Field(default=None, description="Objects in an S3-compatible store.")
+    resources: Resources = Field(
+        default=Resources(requests={"cpu": "100m", "memory": "128Mi"}, limits={"memory": "512Mi"}),
+        description="CPU and memory of the staging pod.",
+    )
 
 
 class Dataset(Model):
@@ -62,7 +99,11 @@ class Dataset(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("!(has(self.region) && has(self.labels))", "set either region or labels, not both")
+            ("!(has(self.region) && has(self.labels))", "set either region or labels, not both"),
+            (
+                f"!has(self.source) || !has(self.source.msd) || self.task in {list(MSD_TASKS)}",
+                f"with source.msd the task is one of {', '.join(MSD_TASKS)}",
+            ),
         )
     )
 

@@ -29,3 +29,7 @@ class Evaluation(Model):
         ),
         description="CPU and memory of one evaluation pod.",
     )
+    report_resources: Resources = Field(
+        default=Resources(requests={"cpu": "100m", "memory": "512Mi"}, limits={"memory": "2Gi"}),
+        description="CPU and memory of the pod that makes the report.",
+    )

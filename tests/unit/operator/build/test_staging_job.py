@@ -10,7 +10,11 @@ from unet_operator.build.staging_job import staging_job
 def test_staging_passes_the_bucket_s_secret_by_reference():
     s3 = {"uri": "s3://b/p", "endpoint": "https://cos.example.org", "secretName": "keys"}
     box = containers(staging_job(context(dataset={"source": {"s3": s3}})))[0]
-    assert box["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    assert "envFrom" not in box, "only the keys that are named, never the Secret as a whole"
+    found = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in box["env"] if "valueFrom" in v}
+    assert list(found) == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    for name, key in found.items():
+        assert key == {"name": "keys", "key": name, "optional": name == "AWS_SESSION_TOKEN"}
     assert "s3://b/p" in box["args"]
 
 
@@ -27,6 +31,11 @@ def test_staging_without_a_source_is_an_error_with_its_field():
             {"s3": {"uri": "s3://b/p", "endpoint": "https://cos.example.org"}},
             ["--s3", "s3://b/p", "--endpoint", "https://cos.example.org"],
         ),
+        ({"msd": {}}, ["--msd", "Task01_BrainTumour"]),
+        (
+            {"msd": {"mirror": "https://m.example.org"}},
+            ["--msd", "Task01_BrainTumour", "--mirror", "https://m.example.org"],
+        ),
     ],
 )
 def test_staging_is_told_whence_and_whither(source, words):
@@ -40,3 +49,11 @@ def test_a_bucket_s_region_and_a_url_with_a_dollar_are_passed_as_they_are():
     box = containers(staging_job(context(dataset={"source": {"s3": s3}})))[0]
     assert {"name": "AWS_REGION", "value": "ap-shanghai"} in box["env"]
     assert "s3://b/$$(HOME)" in box["args"], "how Kubernetes spells a literal $("
+
+
+def test_the_staging_pod_has_resources_of_its_own():
+    resources = {"requests": {"memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    box = containers(staging_job(context(dataset={"source": {"msd": {}, "resources": resources}})))[
+        0
+    ]
+    assert box["resources"] == resources
