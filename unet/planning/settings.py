@@ -27,6 +27,7 @@ from unet.system.values import (
 )
 
 Mirror = Annotated[Literal["none", "left-right"] | None, BeforeValidator(or_auto)]
+Modality = Annotated[Literal["ct", "other"] | None, BeforeValidator(or_auto)]
 
 DATA = "data"
 NETWORK = "network; what is not given is planned"
@@ -113,6 +114,9 @@ class TrainSettings(Settings):
     )
     spacing: Annotated[Millimetres, Flag("X,Y,Z", NETWORK)] = Field(
         None, description="mm of a voxel of the training grid (default: from the cases)"
+    )
+    modality: Annotated[Modality, Flag("auto|ct|other", NETWORK)] = Field(
+        None, description="how values are normalised (default: by the channels' names and values)"
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16"], Flag(None, NETWORK)] = Field(
         "auto", description="default: {default}, the faster"
