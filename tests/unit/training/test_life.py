@@ -9,9 +9,11 @@ import pytest
 from support import tiny
 
 from tests.unit.training.test_tensorboard import events
+from unet.data.split import load_split
 from unet.network.saved_model import load_model
 from unet.parallel.solo import Solo
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
+from unet.system.json_file import write_model
 from unet.system.threads import use_threads
 from unet.training import loop as module
 from unet.training.checkpointing import Checkpointing
@@ -229,6 +231,19 @@ def test_a_run_that_is_done_goes_on_with_a_larger_budget(data, tmp_path, monkeyp
     said = capsys.readouterr().out
     assert "trained already" not in said
     assert "epoch=3/3" in said
+
+
+def test_a_run_keeps_its_own_split(data, tmp_path):
+    """As one of a release whose --seed moved the folds, or whose table of groups is gone."""
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    config = tiny.train_config(data, run, validation_fraction=0.4)
+    train(config, Solo())
+    split = load_split(run / "split.json")
+    swapped = split.model_copy(update={"training": split.validation, "validation": split.training})
+    write_model(run / "split.json", swapped)
+    train(config.model_copy(update={"epochs": 2}), Solo())
+    assert load_split(run / "split.json") == swapped
+    assert load_model(run).split == swapped
 
 
 def test_a_model_that_learned_nothing_says_so_to_people_and_programs(
