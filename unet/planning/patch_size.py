@@ -63,7 +63,7 @@ def choose_patch(
     """Decides patch and strides.
 
     Args:
-        wanted: the size as given, obeyed whether it fits or not.
+        wanted: the size as given, rounded up to what the network takes, whether it fits or not.
         grid: that cases are trained on.
         batch: patches per rank and step.
         affordable: voxels that a time budget buys each rank, None without one.
@@ -75,7 +75,12 @@ def choose_patch(
         UsageError: the given size cannot be halved.
     """
     if wanted:
-        return Decision(given_patch(wanted, grid.width), ("patch as given",))
+        patch = given_patch(wanted, grid.width)
+        if patch.size == wanted:
+            return Decision(patch, ("patch as given",))
+        levels = len(patch.strides) + 1
+        reason = f"patch {sides(wanted)} rounded up to {sides(patch.size)} for {levels} levels"
+        return Decision(patch, (reason,))
     voxels = float(LARGEST_PATCH)
     if affordable is not None:
         voxels = max(min(voxels, affordable / WANTED_STEPS / batch), SMALLEST_PATCH)
@@ -94,18 +99,21 @@ def choose_patch(
 
 
 def given_patch(size: Shape, width: Factors) -> Patch:
-    """A patch of the given size with as many strides as divide it.
+    """The smallest patch that holds the given size and suits the full network for it.
+
+    The levels follow from the size alone: 90 voxels are worth as many as 96, so that a size
+    that is no multiple never costs a level.
 
     Raises:
-        UsageError: it cannot be halved once.
+        UsageError: it is too small to be halved once.
     """
     strides = strides_for(size, width)
-    while any(n % d for n, d in zip(size, divisor_of(strides), strict=True)):
-        strides = strides[:-1]
     if not strides:
         given = ",".join(map(str, size))
-        raise UsageError("--patch-size", f"{given} cannot be halved", "give multiples of 8")
-    return Patch(size, strides)
+        found = f"{given} is too small to be halved"
+        raise UsageError("--patch-size", found, f"give {2 * SMALLEST_EDGE} or more along an axis")
+    rounded = by_axis(-(-n // d) * d for n, d in zip(size, divisor_of(strides), strict=True))
+    return Patch(rounded, strides)
 
 
 def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS) -> Patch:

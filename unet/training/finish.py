@@ -70,6 +70,15 @@ class FinalModel:
         return strip_supervision(self.trainer.model, self.trainer.averaged_weights())
 
 
+LEARNED = 0.1
+"""Validation Dice below which a model is called useless; guessing gets about as far."""
+
+
+def has_learned(position: Position) -> bool | None:
+    """Whether the best validated weights are worth anything; None where nothing was scored."""
+    return None if position.best_dice is None else position.best_dice >= LEARNED
+
+
 def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter) -> Path:
     """Writes the final model and says so; collective.
 
@@ -79,12 +88,21 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
     if comm.rank == 0:
         model.write(position)
     comm.barrier()
+    learned = has_learned(position)
+    if learned is False:
+        steps, dice = position.global_step, significant(position.best_dice)
+        reporter.event(
+            "warning",
+            cause=f"next to nothing was learned: validation Dice {dice} after {steps} steps",
+            remedy="give more time or epochs, or see whether the labels fit the images",
+        )
     reporter.event(
         "done",
         code=0,
         val_dice=significant(position.best_dice),
         epoch=position.best_epoch,
         model=model.path.relative_to(model.run),
+        learned=None if learned is None else "yes" if learned else "no",
     )
     if comm.rank == 0:
         write_summary(
@@ -100,6 +118,7 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
                 "loss": significant(position.loss),
                 "validationDice": position.best_dice,
                 "model": "model",
+                "learned": learned,
             }
         )
     return model.path

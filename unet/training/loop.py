@@ -15,7 +15,7 @@ from pathlib import Path
 
 from unet.parallel.comm import Comm
 from unet.planning.settings import TrainSettings
-from unet.system.progress import Reporter, significant
+from unet.system.progress import Reporter, short_duration, significant
 from unet.system.signals import Stop
 from unet.training.feed import Batch
 from unet.training.finish import finish
@@ -24,7 +24,7 @@ from unet.training.pipeline import prepare
 from unet.training.position import Position
 from unet.training.run import Run, assemble, take_over_folder, use_machine
 from unet.training.step import StepResult
-from unet.training.timing import EpochTimer, time_left
+from unet.training.timing import EpochTimer
 from unet.training.validation import Validation
 
 
@@ -60,11 +60,16 @@ def _begin(run: Run) -> Position:
         run.reporter.clear()
     position = run.checkpoints.take_up()
     if position.epoch >= position.epochs:
+        # A run that its budget ended goes on with a larger one.
+        epochs = run.budget.epochs_when_taken_up(position)
+        position = position.model_copy(update={"epochs": epochs})
+    if position.epoch >= position.epochs:
+        more = "a larger --time-budget" if run.config.time_budget else "--epochs"
         run.reporter.event(
             "warning",
             path=run.config.output,
             cause=f"{position.epoch} of {position.epochs} epochs are trained already",
-            remedy="more with --epochs, or anew with --resume never",
+            remedy=f"more with {more}, or anew with --resume never",
         )
     return position
 
@@ -114,7 +119,7 @@ def _end_epoch(run: Run, position: Position, feed_wait: float) -> Position:
         "val_dice": significant(validation.dice),
         "samples_per_s": significant(steps_per_second * run.data.plan.global_batch_size, 3),
     }
-    eta = time_left(position, steps_per_second)
+    eta = _time_left(run, position, steps_per_second)
     run.reporter.epoch(number, epochs, **curves, eta=eta, feed_wait=significant(feed_wait, 3))
     if run.comm.rank == 0:
         run.tensorboard.add(number, curves, validation.picture)
@@ -143,5 +148,11 @@ def _report_step(run: Run, position: Position, timer: EpochTimer) -> None:
         position.steps_per_epoch,
         loss=f"{position.losses / position.step:.4f}",
         samples_per_s=f"{steps_per_second * run.data.plan.global_batch_size:.3g}",
-        eta=time_left(position, steps_per_second),
+        eta=_time_left(run, position, steps_per_second),
     )
+
+
+def _time_left(run: Run, position: Position, steps_per_second: float) -> str:
+    """The time that the steps to come will take, as ``3m20s``; never more than a budget has."""
+    seconds = position.steps_left / max(steps_per_second, 1e-9)
+    return short_duration(run.budget.shorten(seconds))

@@ -9,6 +9,7 @@ from unet.training.position import Position
 from unet.training.timing import RunTime
 
 USABLE = 0.97  # of the budget; the rest writes the model
+WORTH = 0.1  # of the budget, from which on a run that was done is taken up again
 SAFETY = 1.03  # epochs to come may be a little slower than the last
 
 
@@ -45,10 +46,33 @@ class TimeBudget:
 
     def epochs_at_the_end_of(self, position: Position) -> int:
         """Total number of epochs, decided anew after the last step of each; collective."""
+        return self._epochs(position, done=position.epoch + 1)
+
+    def epochs_when_taken_up(self, position: Position) -> int:
+        """Total number of epochs of a run that was done and is given more time; collective.
+
+        What it has used counts. Its speed is that of the plan until a step has been timed, so
+        that less than `WORTH` of the budget is left alone: the run may just have met its end.
+        """
+        if self.seconds is None:
+            return position.epochs
+        left = self.comm.gather_objects(self.seconds - self.time.elapsed())[0]
+        assert isinstance(left, float), "rank 0 has measured"
+        if left < WORTH * self.seconds:
+            return position.epochs
+        return max(position.epochs, self._epochs(position, done=position.epoch))
+
+    def shorten(self, seconds: float) -> float:
+        """An estimate of the time to come, no longer than what is left of the budget."""
+        if self.seconds is None:
+            return seconds
+        return max(0.0, min(seconds, self.seconds - self.time.elapsed()))
+
+    def _epochs(self, position: Position, done: int) -> int:
         if self.seconds is None:
             return position.epochs
         fit = epochs_that_fit(
-            done=position.epoch + 1,
+            done=done,
             left=USABLE * self.seconds - self.time.elapsed(),
             epoch_seconds=position.steps_per_epoch * self.time.step_seconds,
             validation_seconds=self.time.validation_seconds,

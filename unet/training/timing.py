@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from unet.planning.plan import Plan
-from unet.system.progress import short_duration
 from unet.training.feed import Feed
 from unet.training.position import Position
-
-
-def time_left(position: Position, steps_per_second: float) -> str:
-    """The time that the steps to come will take, as ``3m20s``."""
-    return short_duration(position.steps_left / max(steps_per_second, 1e-9))
 
 
 class RunTime:

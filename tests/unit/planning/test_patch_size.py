@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fingerprints import GIB, plan_for, same_cases
 
-from unet.planning.patch_size import fit_patch
+from unet.planning.network import divisor_of
+from unet.planning.patch_size import fit_patch, given_patch
 from unet.system.errors import MemoryShortError, UsageError
 
 
@@ -23,9 +24,48 @@ def test_a_single_slice_is_not_padded():
     assert plan_for(same_cases((64, 64, 1))).patch_size[2] == 1
 
 
-def test_a_given_patch_that_cannot_be_halved_is_refused():
-    with pytest.raises(UsageError, match="17,17,17 cannot be halved"):
-        plan_for(same_cases((64, 64, 64)), patch_size=(17, 17, 17))
+@pytest.mark.parametrize("edge", [7, 1])
+def test_a_given_patch_that_is_too_small_to_be_halved_is_refused(edge):
+    with pytest.raises(UsageError, match=f"{edge},{edge},{edge} is too small to be halved"):
+        plan_for(same_cases((64, 64, 64)), patch_size=(edge,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("given_size", "taken"),
+    [
+        ((96, 96, 96), (96, 96, 96)),
+        ((90, 90, 90), (96, 96, 96)),
+        ((100, 100, 100), (112, 112, 112)),
+        ((17, 33, 64), (20, 40, 64)),
+        ((64, 64, 1), (64, 64, 1)),
+        ((64, 64, 3), (64, 64, 3)),
+        ((8, 8, 8), (8, 8, 8)),
+    ],
+)
+def test_a_given_patch_is_rounded_up_and_never_costs_a_level(given_size, taken):
+    made = plan_for(same_cases((140, 140, 140)), patch_size=given_size)
+    assert made.patch_size == taken
+    exact = plan_for(same_cases((140, 140, 140)), patch_size=taken)
+    assert made.network == exact.network
+    told = f"patch {'x'.join(map(str, given_size))} rounded up to {'x'.join(map(str, taken))}"
+    assert any(reason.startswith(told) for reason in made.reasons) == (given_size != taken)
+
+
+def test_ninety_voxels_get_the_five_levels_of_ninety_six():
+    made = plan_for(same_cases((140, 140, 140)), patch_size=(90, 90, 90))
+    assert len(made.network.strides) == 4
+
+
+@given(st.tuples(*[st.integers(1, 200)] * 3))
+@settings(max_examples=60, deadline=None)
+def test_any_given_patch_holds_what_was_asked_for(size):
+    try:
+        patch = given_patch(size, (1.0, 1.0, 1.0))
+    except UsageError:
+        assert max(size) < 8 or math.prod(size) <= 4**3
+        return
+    pairs = zip(size, patch.size, divisor_of(patch.strides), strict=True)
+    assert all(asked <= got < asked + d and got % d == 0 for asked, got, d in pairs)
 
 
 def test_less_memory_gives_a_smaller_patch_and_never_exceeds_the_limit():
