@@ -64,7 +64,8 @@ class TrainingSettings(Model):
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         default=816,
-        description="Seed of sampling and initial weights; the split has one of its own, --split-seed among extraArgs.",
+        description="Seed of sampling and initial weights; the split has one of its own, "
+        "--split-seed among extraArgs.",
     )
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.15, description="Part of the cases kept out of training, from 0 to 1."
