@@ -49,6 +49,7 @@ class Turn:
         self._seen: tuple[str, float] | None = None
         self._stream: int | None = None
         self._stop = threading.Event()
+        self._beating: threading.Thread | None = None
         self._checked = 0.0
 
     def take(self) -> bool:
@@ -91,14 +92,16 @@ class Turn:
 
     def give_back(self) -> None:
         """Ends the turn; without effect where another has it."""
-        self._stop.set()
-        if self._stream is None:
+        if self._stream is None or self._beating is None:
             return
+        self._stop.set()
+        # A beat after the closing would write into whatever file has the number by then.
+        self._beating.join()
         with contextlib.suppress(TurnLost, OSError):
             self.require()
             self._path.unlink()
         os.close(self._stream)
-        self._stream = None
+        self._stream = self._beating = None
 
     def _create(self) -> bool:
         try:
@@ -108,9 +111,10 @@ class Turn:
         except FileNotFoundError:  # the last holder cleaned up at this moment
             return False
         self._stream = stream
-        self._write(0)
+        self._write(stream, 0)
         self._stop.clear()
-        threading.Thread(target=self._keep_alive, args=(stream,), daemon=True).start()
+        self._beating = threading.Thread(target=self._keep_alive, args=(stream,), daemon=True)
+        self._beating.start()
         return True
 
     def _keep_alive(self, stream: int) -> None:
@@ -119,14 +123,12 @@ class Turn:
             count += 1
             # A beat that fails is missed; `keep` finds out what that led to.
             with contextlib.suppress(OSError):
-                self._write(count, stream)
+                self._write(stream, count)
 
-    def _write(self, count: int, stream: int | None = None) -> None:
+    def _write(self, stream: int, count: int) -> None:
         """Writes in place, to the file that we made, whatever lies under its name by now."""
-        target = self._stream if stream is None else stream
-        assert target is not None, "the turn is ours"
-        os.pwrite(target, f"{self._name} {count:09d}\n".encode(), 0)
-        os.fsync(target)
+        os.pwrite(stream, f"{self._name} {count:09d}\n".encode(), 0)
+        os.fsync(stream)
 
     def _read(self) -> str | None:
         """What the file holds; None where there is none."""

@@ -68,8 +68,8 @@ def test_a_holder_that_beats_lives(tmp_path: Path):
     clock, beaten = Clock(), threading.Event()
 
     class Beating(Turn):
-        def _write(self, count: int, stream: int | None = None) -> None:
-            super()._write(count, stream)
+        def _write(self, stream: int, count: int) -> None:
+            super()._write(stream, count)
             if count:
                 beaten.set()
 
@@ -134,3 +134,28 @@ def test_the_turn_is_looked_at_now_and_then_while_it_is_kept(tmp_path: Path):
     with pytest.raises(TurnLost):
         kept.keep()
     kept.give_back()
+
+
+def test_no_beat_is_written_once_the_turn_is_given_back(tmp_path: Path):
+    """Its file's number may be another file's by then."""
+    writing, go_on = threading.Event(), threading.Event()
+    written: list[bool] = []
+
+    class Slow(Turn):
+        def _write(self, stream: int, count: int) -> None:
+            if count == 1:
+                writing.set()
+                assert go_on.wait(60)
+            written.append(self._stream == stream)
+            super()._write(stream, count)
+
+    holder = Slow(tmp_path / "turn", beat=0.001)
+    assert holder.take()
+    assert writing.wait(60)
+    giving = threading.Thread(target=holder.give_back)
+    giving.start()
+    go_on.set()
+    giving.join(60)
+    assert not giving.is_alive()
+    assert all(written), "the file was still open at every beat"
+    assert list(tmp_path.iterdir()) == []
