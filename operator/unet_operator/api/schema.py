@@ -6,9 +6,10 @@ how camelCase comes about is said once, here.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 GROUP = "unet.dev"
@@ -34,6 +35,15 @@ class Lenient(Model):
     """A model of what was written earlier, maybe by another version: unknown fields pass."""
 
     model_config = ConfigDict(extra="ignore")
+
+    @classmethod
+    def readable(cls, raw: Mapping[str, object]) -> Self:
+        """The model less the fields that hold something else than they should."""
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            wrong = {fault["loc"][0] for fault in error.errors()}
+            return cls.model_validate({k: v for k, v in raw.items() if k not in wrong})
 
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"

@@ -29,7 +29,7 @@ def read_status(raw: object) -> Status:
         return Status()
     known = {key: value for key, value in raw.items() if key in FIELDS and value is not None}
     known["conditions"] = [c for c in _conditions(raw) if _readable(c)]
-    status = _without_faults(known)
+    status = Status.readable(known)
     kind = ENDS.get(status.phase)
     if kind is not None and not (status.holds("Complete") or status.holds("Failed")):
         status = status.model_copy(update={"conditions": [*status.conditions, _end(kind, status)]})
@@ -57,15 +57,6 @@ def _readable(condition: JsonObject) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _without_faults(known: dict[str, object]) -> Status:
-    """The status less the fields that hold something else than they should."""
-    try:
-        return Status.model_validate(known)
-    except ValidationError as error:
-        wrong = {fault["loc"][0] for fault in error.errors()}
-        return Status.model_validate({k: v for k, v in known.items() if k not in wrong})
 
 
 def _end(kind: ConditionType, status: Status) -> Condition:

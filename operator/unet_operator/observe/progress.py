@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from unet_operator.api.schema import Lenient
 from unet_operator.api.status import Plan, TrainingProgress
@@ -88,11 +88,7 @@ def termination(text: str) -> Termination:
     if not isinstance(raw, dict):
         return Termination()
     known = {k: v for k, v in raw.items() if k in _TERMINATION_KEYS and v is not None}
-    try:
-        return Termination.model_validate(known)
-    except ValidationError as error:
-        wrong = {fault["loc"][0] for fault in error.errors()}
-        return Termination.model_validate({k: v for k, v in known.items() if k not in wrong})
+    return Termination.readable(known)
 
 
 def logfmt(line: str) -> dict[str, str]:
