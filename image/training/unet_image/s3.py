@@ -82,6 +82,7 @@ def fetch_s3(
         if not (note.exists() and place.exists() and place.stat().st_size == item.size):
             place.parent.mkdir(parents=True, exist_ok=True)
             _fetch(store, bucket, item, place, whole)
+            whole.end(item.size)
             note.touch()
         else:
             whole.skip(item.size)
@@ -222,8 +223,6 @@ def _fetch(store: Minio, bucket: str, item: Object, path: Path, transfer: Transf
     else:
         wrong = "what comes differs from the store's own checksum, each time"
         raise DataError(f"s3://{bucket}/{item.name}", wrong, "upload it again")
-    if isinstance(transfer, Whole):
-        transfer.end(item.size)
 
 
 def _is_md5(etag: str) -> bool:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from unet_image import __main__ as entry_point
-from unet_image import worker
+from unet_image import msd, worker
+from unet_operator.api.spec.dataset import MSD_TASKS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 IMAGE = CHECKOUT / "image" / "training"
@@ -24,6 +25,10 @@ def test_one_port_is_documented_opened_and_called():
     assert found(r"^Port (\d+)", (IMAGE / "etc/ssh/sshd_config").read_text()) == port
     assert found(r"^ +Port (\d+)", (IMAGE / "etc/ssh/ssh_config").read_text()) == port
     assert found(r"^EXPOSE (\d+)", (IMAGE / "runtime.Dockerfile").read_text()) == port
+
+
+def test_the_image_has_a_checksum_for_each_task_that_the_resource_takes():
+    assert tuple(msd.MD5) == MSD_TASKS
 
 
 def test_keys_are_read_where_the_secret_is_mounted():
