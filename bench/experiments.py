@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from common import ROOT, given, parser, require, run, unet
+from common import given, parser, require, run, unet
 from held_out import HeldOut, hold_out
 
 FOLDS = 5
@@ -137,6 +137,8 @@ def file_of(store: Path, arm: str, cell: Cell) -> Path:
 
 def run_all(args: argparse.Namespace) -> None:
     """Measures what the store lacks."""
+    from unet.system.atomic_file import write_text
+
     if args.core is not None:
         os.sched_setaffinity(0, {args.core})
     for cell in args.cells:
@@ -149,9 +151,7 @@ def run_all(args: argparse.Namespace) -> None:
             work = args.store / "work" / f"{cell.data}-{cell.budget}-{cell.fold}-{arm.name}"
             score = measure(arm, cell, held, data, work)
             file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_suffix(".part")
-            temporary.write_text(json.dumps(asdict(score), indent=1) + "\n")
-            temporary.replace(file)
+            write_text(file, json.dumps(asdict(score), indent=1) + "\n")
             mean = sum(score.dice.values()) / len(score.dice)
             print(f"{file.relative_to(args.store)}: {mean:.4f}", file=sys.stderr, flush=True)
 
@@ -209,5 +209,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

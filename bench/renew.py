@@ -134,6 +134,8 @@ def measure(command: str, key: str, args: argparse.Namespace) -> Result:
 
 def run_all(args: argparse.Namespace) -> list[str]:
     """Measures what is asked; returns what could not be measured, with why."""
+    from unet.system.atomic_file import write_text
+
     args.results.mkdir(parents=True, exist_ok=True)
     code, failed = code_digest(), []
     for name in args.only or BENCHMARKS:
@@ -154,9 +156,7 @@ def run_all(args: argparse.Namespace) -> list[str]:
         except SystemExit as problem:
             failed.append(f"{name}: {problem}")
             continue
-        temporary = file.with_suffix(".part")
-        temporary.write_text(result.text())
-        temporary.replace(file)
+        write_text(file, result.text())
         print(f"{name}: {result.minutes} minutes", file=sys.stderr)
     return failed
 

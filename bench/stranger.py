@@ -3,15 +3,14 @@
     python bench/stranger.py --json stranger.json -- make demo
 
 Clones this checkout into an empty folder, runs the command there, and compares the machine
-before and after: Debian packages, listening ports, processes that stay, services, set-id files,
-and files by folder.  Disk is sampled every two seconds for its peak.  Every line of the command
+before and after: Debian packages, listening ports, processes that stay, services, and files
+by folder.  Disk is sampled every two seconds for its peak.  Every line of the command
 is kept with its second, so that steps can be read off.  Answers of the command's own questions
 are the caller's, for instance UNET_INSTALL=yes.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -25,7 +24,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from common import ROOT, parser
+from kubelib.processes import start_time
+
 NOT_FILES = ("/proc", "/sys", "/dev", "/run")
 STEP = re.compile(r"^== (?P<name>.*)$")
 """A line that opens a step of the demo."""
@@ -46,11 +47,10 @@ def processes() -> set[str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            started = (folder / "stat").read_text().rsplit(")", 1)[1].split()[19]
         except OSError:
             continue
         if words:
-            found.add(f"{folder.name}/{started} {words.strip()[:100]}")
+            found.add(f"{folder.name}/{start_time(int(folder.name))} {words.strip()[:100]}")
     return found
 
 
@@ -149,9 +149,7 @@ def steps(printed: Sequence[tuple[float, str]]) -> dict[str, float]:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    arguments = parser(__doc__)
     arguments.add_argument("--json", type=Path, required=True, help="where the result goes")
     arguments.add_argument(
         "--clone", type=Path, help="keep the clone here (default: a passing one)"
