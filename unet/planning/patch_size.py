@@ -21,6 +21,7 @@ from unet.planning.network import (
     NetworkSpec,
     Strides,
     divisor_of,
+    nearest_multiples,
     strides_for,
 )
 from unet.system.errors import MemoryShortError, UsageError
@@ -63,7 +64,7 @@ def choose_patch(
     """Decides patch and strides.
 
     Args:
-        wanted: the size as given, obeyed whether it fits or not.
+        wanted: the size as given, obeyed whether it fits the memory or not.
         grid: that cases are trained on.
         batch: patches per rank and step.
         affordable: voxels that a time budget buys each rank, None without one.
@@ -72,10 +73,10 @@ def choose_patch(
 
     Raises:
         MemoryShortError: not even the smallest patch fits.
-        UsageError: the given size cannot be halved.
+        UsageError: the given size cannot be halved along any axis.
     """
     if wanted:
-        return Decision(given_patch(wanted, grid.width), ("patch as given",))
+        return given_patch(wanted, grid)
     voxels = float(LARGEST_PATCH)
     if affordable is not None:
         voxels = max(min(voxels, affordable / WANTED_STEPS / batch), SMALLEST_PATCH)
@@ -89,23 +90,42 @@ def choose_patch(
             )
         voxels *= SHRINK
         patch = fit_patch(grid.median, grid.width, voxels)
-    reason = f"patch {sides(patch.size)} for a median case of {sides(grid.median)} voxels"
+    reason = (
+        f"patch {sides(patch.size)} for a median case of {sides(grid.median)} voxels, "
+        f"{len(patch.strides) + 1} levels"
+    )
     return Decision(patch, (reason,))
 
 
-def given_patch(size: Shape, width: Factors) -> Patch:
-    """A patch of the given size with as many strides as divide it.
+def given_patch(size: Shape, grid: Grid) -> Decision[Patch]:
+    """The patch as given, rounded to what the full network for such a patch takes.
+
+    A side that the strides do not divide is no reason for a network of fewer levels.
 
     Raises:
-        UsageError: it cannot be halved once.
+        UsageError: no axis is long enough to be halved once.
     """
-    strides = strides_for(size, width)
-    while any(n % d for n, d in zip(size, divisor_of(strides), strict=True)):
-        strides = strides[:-1]
+    strides = strides_for(size, grid.width)
     if not strides:
-        given = ",".join(map(str, size))
-        raise UsageError("--patch-size", f"{given} cannot be halved", "give multiples of 8")
-    return Patch(size, strides)
+        found = f"{','.join(map(str, size))} cannot be halved along any axis"
+        remedy = f"give {2 * SMALLEST_EDGE} or more along one of them"
+        raise UsageError("--patch-size", found, remedy)
+    patch = Patch(nearest_multiples(size, divisor_of(strides)), strides)
+    reasons = [rounded(size, patch.size, strides)]
+    if any(n > most for n, most in zip(patch.size, grid.extent, strict=True)):
+        reasons.append(f"no case is longer than {sides(grid.extent)} voxels: the rest is padding")
+    return Decision(patch, tuple(reasons))
+
+
+def rounded(given: Shape, size: Shape, strides: Strides) -> str:
+    """Says what became of a given size in a network of these strides."""
+    levels = f"{len(strides) + 1} levels"
+    if size == given:
+        return f"patch {sides(size)} as given, {levels}"
+    return (
+        f"patch {sides(size)}, not {sides(given)} as given: "
+        f"{levels} take multiples of {sides(divisor_of(strides))}"
+    )
 
 
 def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS) -> Patch:
@@ -126,9 +146,7 @@ def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS)
         edges = [2.0 * SMALLEST_EDGE] * 3
     while True:
         strides = strides_for(by_axis(math.ceil(n) for n in edges), width, levels)
-        size = by_axis(
-            max(1, int(n / d + 0.5)) * d for n, d in zip(edges, divisor_of(strides), strict=True)
-        )
+        size = nearest_multiples(edges, divisor_of(strides))
         if math.prod(size) <= voxels or max(size) <= 2 * SMALLEST_EDGE:
             return Patch(size, strides)
         longest = max(range(3), key=lambda axis: edges[axis] * width[axis])
