@@ -37,6 +37,10 @@ def choose_length(
 ) -> Length:
     """The run's length: as given, else as the time budget buys, else the course's 40 epochs.
 
+    How many steps an epoch has follows from the speed that was planned with, and so does not
+    change with what else the machine does; `unet.training.time_budget` counts the epochs anew
+    by the clock.
+
     Args:
         config: may give epochs, steps of an epoch, and epochs between validations.
         grid: that cases are trained on.
