@@ -56,7 +56,7 @@ class Training(BaseModel):
     validation_dice: float | None = None
     """Mean Dice of the model on its validation cases, 0 to 1; None without such cases."""
     learned: bool | None = None
-    """Whether that is better than marking every voxel; None where nothing tells."""
+    """Whether that is clearly better than marking every voxel; None where nothing tells."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from unet.planning.settings import TrainSettings
 
 DEFAULT_EPOCHS = 40  # the course's
 SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
+PATCH_SECONDS = 0.003  # of a patch, however small: to cut it out and to start a step's operations
 VALIDATIONS = 10  # of a run, evenly spread over its epochs
 
 
@@ -48,7 +49,7 @@ def choose_length(
         batch: patches per rank and step.
         resources: speed, ranks, and the seconds that a time budget leaves for training.
     """
-    step_seconds = batch * patch_voxels / resources.voxels_per_second
+    step_seconds = batch * (patch_voxels / resources.voxels_per_second + PATCH_SECONDS)
     if config.steps_per_epoch:
         steps = config.steps_per_epoch
     elif config.network == "course":

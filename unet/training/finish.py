@@ -26,7 +26,7 @@ class Trained:
     Attributes:
         model: its file.
         validation_dice: of the model, on the training grid; None without validation cases.
-        learned: whether that is better than marking every voxel; None where nothing tells.
+        learned: whether that is clearly better than marking every voxel; None where nothing tells.
     """
 
     model: Path

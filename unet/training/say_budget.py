@@ -7,7 +7,7 @@ from unet.planning.spending import wanted_steps
 from unet.system.progress import Reporter, short_duration
 from unet.training.pipeline import TrainingData
 from unet.training.position import Position
-from unet.training.time_budget import SAFETY, TimeBudget
+from unet.training.time_budget import TimeBudget
 
 
 def say_budget(
@@ -29,16 +29,14 @@ def say_budget(
         return
     if budget.seconds is None:
         return
-    steps, used = budget.steps_left(), budget.time.elapsed()
+    steps, used = position.steps_left, budget.time.elapsed()
     wanted = wanted_steps(len(data.split.training), data.plan.global_batch_size)
     reporter.event(
         "budget", seconds=round(budget.seconds), used=round(used, 1), steps=steps, wanted=wanted
     )
     missing = wanted - steps - position.global_step
     if missing > 0:
-        enough = (
-            budget.seconds - min(0.0, budget.left) + missing * SAFETY * budget.time.step_seconds
-        )
+        enough = budget.that_buys(position.steps_left + missing)
         reporter.event(
             "warning",
             path=config.output,

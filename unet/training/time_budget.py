@@ -15,6 +15,7 @@ from unet.training.timing import RunTime
 
 WRITING_SHARE, WRITING_SECONDS = 0.03, 3.0  # of the budget, and at least: for the model's files
 SAFETY = 1.03  # epochs to come may be a little slower than the last
+MARGIN = 1.25  # of an advice: nothing has been timed yet
 VALIDATION_SHARE = 0.2  # of the time used so far that validations before the last may take
 LAST_VALIDATION_SHARE = 0.25  # of the budget that is kept for the last, however many its cases
 
@@ -37,6 +38,11 @@ def epochs_that_fit(
     )
     share = SAFETY * epoch_seconds + validations
     return done + max(0, int((left - validation_seconds) / max(share, 1e-9)))
+
+
+def _writing(budget: float) -> float:
+    """Seconds of a budget that are kept for the model's files."""
+    return max(WRITING_SHARE * budget, WRITING_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,7 @@ class TimeBudget:
         """Seconds until the model must be written; infinite without a budget."""
         if self.seconds is None:
             return math.inf
-        writing = max(WRITING_SHARE * self.seconds, WRITING_SECONDS)
-        return self.seconds - writing - self.time.elapsed()
+        return self.seconds - _writing(self.seconds) - self.time.elapsed()
 
     @property
     def last_validation(self) -> float:
@@ -85,9 +90,13 @@ class TimeBudget:
         """Whether, by rank 0's clock, no further step should be taken; False on other ranks."""
         return self.comm.rank == 0 and self.left <= self.last_validation
 
-    def steps_left(self) -> int:
-        """Steps that the time left buys at the present speed; rank 0's count."""
-        return max(0, int((self.left - self.last_validation) / self.time.step_seconds))
+    def that_buys(self, steps: int) -> float:
+        """Seconds of a budget that would leave room for so many steps from here, in tens."""
+        time = self.time
+        training = SAFETY * steps * time.step_seconds / (1 - VALIDATION_SHARE)
+        ahead = time.start_seconds + training + time.validation_seconds
+        whole = time.elapsed() + MARGIN * (ahead + _writing(time.elapsed() + ahead))
+        return 10.0 * math.ceil(whole / 10)
 
     def taken_up(self, position: Position) -> Position:
         """The position with as many epochs as fit from here, one at least; collective.
@@ -121,7 +130,7 @@ class TimeBudget:
     def _epochs_from(self, position: Position, done: int) -> int:
         return epochs_that_fit(
             done=done,
-            left=self.left,
+            left=self.left - self.time.start_seconds,
             epoch_seconds=position.steps_per_epoch * self.time.step_seconds,
             validation_seconds=self.last_validation,
             validate_every=self.validate_every,

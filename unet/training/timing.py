@@ -29,6 +29,7 @@ class RunTime:
         step_seconds: of one step in the newest epoch.
         validation_seconds: of the newest round over the validation cases.
         validating: seconds of all rounds of this life.
+        start_seconds: that this life's first step takes beyond the others; 0 once it is taken.
     """
 
     def __init__(self, began: float, plan: Plan, validation_voxels: int) -> None:
@@ -38,6 +39,7 @@ class RunTime:
         forwards = SHARE_OF_STEP * validation_voxels / plan.voxels_per_second
         self.validation_seconds = forwards + TRACING_SECONDS if validation_voxels else 0.0
         self.validating = 0.0
+        self.start_seconds = TRACING_SECONDS
 
     def add_earlier_lives(self, position: Position) -> None:
         """Counts the time that the run had used when it was saved."""
@@ -78,6 +80,7 @@ class EpochTimer:
         self._done = done
         if self._traces and done == self._first + 1:
             self._timed_from = time.monotonic()
+            self._run.start_seconds = 0.0
 
     def steps_per_second(self, done: int) -> float:
         """Over all steps that this life has taken of the epoch."""

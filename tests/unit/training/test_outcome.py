@@ -15,6 +15,7 @@ LARGE_ORGAN = same_cases((6, 6, 6))  # 100 voxels of 216: marking everything has
         (0.07, SMALL_LESION, False),
         (0.3, SMALL_LESION, True),
         (0.6, LARGE_ORGAN, False),
+        (0.65, LARGE_ORGAN, False),
         (0.7, LARGE_ORGAN, True),
         (0.0, SMALL_LESION, False),
         (None, SMALL_LESION, None),

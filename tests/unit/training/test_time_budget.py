@@ -26,6 +26,7 @@ class Clock:
     step_seconds: float = 1.0
     validation_seconds: float = 0.0
     validating: float = 0.0
+    start_seconds: float = 0.0
 
     def elapsed(self):
         return self.used
@@ -77,6 +78,15 @@ def test_a_run_that_was_done_goes_on_with_a_larger_budget_and_not_with_the_same(
 def test_an_epoch_that_has_begun_is_ended_however_little_is_left():
     assert budget(100.0, used=500.0).taken_up(position(epoch=4, step=3)).epochs == 5
     assert budget(100.0, used=500.0).taken_up(position()).epochs == 1
+
+
+def test_the_budget_that_is_advised_would_buy_the_steps():
+    short = budget(25.0, used=21.0, step_seconds=0.01, validation_seconds=2.0, start_seconds=2.0)
+    assert short.taken_up(position()).steps_left < 300
+    advised = short.that_buys(300)
+    assert advised % 10 == 0
+    enough = budget(advised, used=21.0, step_seconds=0.01, validation_seconds=2.0)
+    assert enough.taken_up(position()).steps_left >= 300
 
 
 def test_no_step_is_begun_that_leaves_no_time_to_validate_and_write():
