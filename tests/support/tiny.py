@@ -79,7 +79,7 @@ def make_run(data: Path, run: Path, ranks: int = 1, **changes: object) -> Path:
     facts = read_all_facts(dataset, [c.id for c in dataset.cases], channels)
     fingerprint = make_fingerprint(dataset, channels, facts)
     settings = {
-        "recipe": make_recipe(fingerprint, None),
+        "recipe": make_recipe(fingerprint, None).value,
         "target": target,
         "network": network(len(channels), target.outputs),
         "patch_size": PATCH,

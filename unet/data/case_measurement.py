@@ -16,7 +16,10 @@ from unet.data.resampling import value_counts
 from unet.data.volume import Volume, read_case
 
 PERCENTILES = (0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5)  # of the body, per channel
-QUANTILES = 101  # kept of the labelled voxels of a case: enough to pool over cases
+QUANTILES = 100
+"""Kept of the labelled voxels of a case, each the middle of an equal share of them, so that
+percentiles of several cases' pooled quantiles are those of the pooled voxels, and a few stray
+voxels are none of them."""
 
 
 def facts_of_case(
@@ -130,7 +133,7 @@ def _channel_facts(
     percentiles = _short(np.percentile(values, PERCENTILES))
     if foreground is None or foreground.size == 0:
         return ChannelFacts(percentiles=percentiles)
-    quantiles = np.percentile(foreground, np.linspace(0, 100, QUANTILES))
+    quantiles = np.percentile(foreground, (np.arange(QUANTILES) + 0.5) * (100 / QUANTILES))
     return ChannelFacts(
         percentiles=percentiles,
         foreground_mean=float(foreground.mean(dtype=np.float64)),

@@ -41,7 +41,7 @@ def prepare_image(
 
     Returns:
         float16 [D, H, W, C], C-contiguous, and the record. Outside the body it is 0, so that
-        padding with 0 is padding with background; with `ct` air keeps its own value.
+        padding with 0 is padding with background; with `ct` air itself becomes 0 (`ct_zero`).
     """
     if array.ndim == 3:
         array = array[..., None]
@@ -161,7 +161,8 @@ def _normalisation(
     if recipe.scheme == "ct" and recipe.ct_stats is not None:
         stats = recipe.ct_stats[channel]
         sd = stats.sd if stats.sd > 0 else 1.0
-        return Normalisation(low=stats.low, high=stats.high, mean=stats.mean, sd=sd)
+        zero = stats.low if recipe.ct_zero == "air" else stats.mean
+        return Normalisation(low=stats.low, high=stats.high, mean=zero, sd=sd)
     low, high = np.percentile(_sample(volume, body), recipe.clip)
     # Row by row: a copy of a whole body may not fit.
     sums = np.zeros(3)

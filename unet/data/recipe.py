@@ -15,7 +15,10 @@ SPACING_TOLERANCE = 0.01  # relative; closer grids are the same grid
 
 
 class CtStats(BaseModel):
-    """Of the labelled voxels of all training cases: percentiles 0.5 and 99.5, mean, sd (HU)."""
+    """Of the labelled voxels of all training cases, pooled: percentiles 0.5 and 99.5, mean, sd.
+
+    In Hounsfield units, as nnU-Net's CTNormalization takes them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +36,8 @@ class Recipe(BaseModel):
     `ct` by the data set's `ct_stats` (one per channel), since Hounsfield units are absolute.
     `clip` are percentiles within the body: saturated voxels (32767) and bright vessels would
     stretch the scale. `shrink` is how many times coarser a case of unknown spacing becomes along
-    each axis.
+    each axis. `ct_zero` is what of a CT becomes 0, with which every volume is padded: what is below
+    the clip, such as air, or, in models of older releases, the labelled voxels' mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +48,7 @@ class Recipe(BaseModel):
     clip: tuple[float, float] = (0.5, 99.5)
     ct_stats: tuple[CtStats, ...] | None = None
     shrink: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ct_zero: Literal["mean", "air"] = "mean"
     version: int = VERSION
 
 

@@ -10,6 +10,7 @@ import csv
 import errno
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from unet.data.dataset import Dataset
+from unet.data.groups import units_of
 from unet.system.atomic_file import write_text
 from unet.system.errors import DataError, DiskError, UsageError
 from unet.system.json_file import read_model, write_model
@@ -37,6 +39,8 @@ class Split(BaseModel):
     validation: tuple[str, ...]
     test: tuple[str, ...] = ()
     scheme: str
+    groups: dict[str, str] = {}
+    """Of each case, where cases were kept together."""
 
     def without(self, cases: frozenset[str]) -> Split:
         """The split less the cases that preflight has quarantined.
@@ -63,8 +67,12 @@ def make_split(
     fold: int = 0,
     folds: int = 5,
     course_fractions: tuple[float, float] = (COURSE_TRAIN_FRACTION, COURSE_VALIDATION_FRACTION),
+    groups: Mapping[str, str] | None = None,
 ) -> Split:
     """Splits the data set's training cases; the same arguments give the same split.
+
+    Groups are permuted and divided as cases are, so that none is on two sides; shares are counted
+    in cases and met as closely as whole groups allow.
 
     Args:
         dataset: its order of cases matters.
@@ -74,6 +82,7 @@ def make_split(
         fold: 0 to folds - 1, the part that validates; `kfold` only.
         folds: number of parts; `kfold` only.
         course_fractions: of all cases for training, of the rest for validation; `course` only.
+        groups: of each case, see `unet.data.groups`.
 
     Raises:
         UsageError: the fraction or fold makes no sense.
@@ -83,11 +92,12 @@ def make_split(
     # The course calls np.random.seed(816) and permutes; RandomState is the same generator
     # without touching the global one.
     seed = COURSE_SEED if scheme == "course" else seed
-    order = [ids[i] for i in np.random.RandomState(seed).permutation(len(ids))]
+    units = units_of(ids, groups or {})
+    order = [units[i] for i in np.random.RandomState(seed).permutation(len(units))]
     if scheme == "course":
-        first = int(len(order) * course_fractions[0])
-        second = first + int((len(order) - first) * course_fractions[1])
-        parts = order[:first], order[first:second], order[second:]
+        first = int(len(ids) * course_fractions[0])
+        second = first + int((len(ids) - first) * course_fractions[1])
+        parts = _cut(order, first, second)
     elif scheme == "kfold":
         parts = _fold(order, fold, folds)
     else:
@@ -97,7 +107,13 @@ def make_split(
         found = f"no training case left after the split ({len(validation)} for validation)"
         where = f"{dataset.root / 'dataset.json'}: training"
         raise DataError(where, found, "add cases; at least two are needed")
-    return Split(training=training, validation=validation, test=test, scheme=scheme)
+    return Split(
+        training=training,
+        validation=validation,
+        test=test,
+        scheme=scheme,
+        groups=dict(groups or {}),
+    )
 
 
 def save_split(split: Split, dataset: Dataset, folder: Path) -> None:
@@ -134,18 +150,30 @@ def load_split(file: Path) -> Split:
     return split
 
 
-def _fold(order: list[str], fold: int, folds: int) -> tuple[list[str], list[str], list[str]]:
+def _cut(order: list[list[str]], *at: int) -> tuple[list[str], ...]:
+    """Cases in order, cut after so many of them, or after the group in which that falls."""
+    parts: list[list[str]] = [[] for _ in range(len(at) + 1)]
+    done = 0
+    for unit in order:
+        parts[sum(done >= cut for cut in at)] += unit
+        done += len(unit)
+    return tuple(parts)
+
+
+def _fold(order: list[list[str]], fold: int, folds: int) -> tuple[list[str], list[str], list[str]]:
     if folds < 2 or folds > len(order):
-        remedy = f"use 2 to {len(order)} folds" if len(order) > 1 else "add cases"
-        raise UsageError("--folds", f"{folds} for {len(order)} cases", remedy)
+        what = "cases" if all(len(unit) == 1 for unit in order) else "groups"
+        remedy = f"use 2 to {len(order)} folds" if len(order) > 1 else f"add {what}"
+        raise UsageError("--folds", f"{folds} for {len(order)} {what}", remedy)
     if not 0 <= fold < folds:
         raise UsageError("--fold", str(fold), f"use 0 to {folds - 1}")
-    validation = order[fold::folds]
-    return [c for i, c in enumerate(order) if i % folds != fold], validation, []
+    training = [c for i, unit in enumerate(order) if i % folds != fold for c in unit]
+    return training, [c for unit in order[fold::folds] for c in unit], []
 
 
-def _fraction(order: list[str], fraction: float) -> tuple[list[str], list[str], list[str]]:
+def _fraction(order: list[list[str]], fraction: float) -> tuple[list[str], list[str], list[str]]:
     if not 0 <= fraction < 1:
         raise UsageError("--validation-fraction", str(fraction), "use a number from 0 to below 1")
-    count = max(1, round(len(order) * fraction)) if fraction > 0 else 0
-    return order[count:], order[:count], []
+    cases = sum(map(len, order))
+    validation, training = _cut(order, max(1, round(cases * fraction)) if fraction > 0 else 0)
+    return training, validation, []

@@ -68,7 +68,7 @@ class Ledger:
             self.errors.setdefault(int(fields["code"]), fields)
         elif event == "done":
             self.model = fields.get("model", self.model)
-            self.learned = {"true": True, "false": False}.get(fields.get("learned", ""))
+            self.learned = {"yes": True, "no": False}.get(fields.get("learned", ""))
         elif event is None and "epoch" in fields:
             self.progress.update(fields)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from unet.data.axes import Shape, by_axis
 from unet.data.case_facts import CaseFacts
 from unet.data.dataset import Dataset
+from unet.planning.modality import is_ct
 from unet.system.errors import DataError
 
 
@@ -62,12 +62,10 @@ def make_fingerprint(
         dataset=dataset.name,
         channels=tuple(channels),
         channel_names=names,
-        is_ct=tuple(is_ct(name) for name in names),
+        is_ct=tuple(
+            is_ct(name, [case.channels[index] for case in facts])[0]
+            for index, name in enumerate(names)
+        ),
         labels=dataset.labels,
         cases=tuple(facts),
     )
-
-
-def is_ct(modality: str) -> bool:
-    """Whether a modality's name means computed tomography: Hounsfield units are absolute."""
-    return re.match(r"(?:.*\b)?cta?\b", modality.strip().casefold()) is not None

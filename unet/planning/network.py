@@ -111,6 +111,11 @@ def divisor_of(strides: Strides) -> Shape:
     return by_axis(math.prod(stride[axis] for stride in strides) for axis in range(3))
 
 
+def multiples_above(size: Shape, divisor: Shape) -> Shape:
+    """The sizes, each at the next multiple of the divisor that is no smaller."""
+    return by_axis(-(-n // d) * d for n, d in zip(size, divisor, strict=True))
+
+
 def nearest_multiples(size: Sequence[float], divisor: Shape) -> Shape:
     """The sizes, each at its nearest multiple of the divisor, one of them at least."""
     return by_axis(max(1, int(n / d + 0.5)) * d for n, d in zip(size, divisor, strict=True))

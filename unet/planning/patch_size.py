@@ -21,6 +21,7 @@ from unet.planning.network import (
     NetworkSpec,
     Strides,
     divisor_of,
+    multiples_above,
     nearest_multiples,
     strides_for,
 )
@@ -64,7 +65,7 @@ def choose_patch(
     """Decides patch and strides.
 
     Args:
-        wanted: the size as given, obeyed whether it fits the memory or not.
+        wanted: the size as given, rounded up to what the network takes, whether it fits or not.
         grid: that cases are trained on.
         batch: patches per rank and step.
         affordable: voxels that a time budget buys each rank, None without one.
@@ -76,7 +77,13 @@ def choose_patch(
         UsageError: the given size cannot be halved along any axis.
     """
     if wanted:
-        return given_patch(wanted, grid)
+        patch = given_patch(wanted, grid.width)
+        reasons = [rounded(wanted, patch.size, patch.strides)]
+        if any(n > longest for n, longest in zip(patch.size, grid.extent, strict=True)):
+            reasons.append(
+                f"no case is longer than {sides(grid.extent)} voxels, the rest is padding"
+            )
+        return Decision(patch, tuple(reasons))
     voxels = float(LARGEST_PATCH)
     if affordable is not None:
         voxels = max(min(voxels, affordable / WANTED_STEPS / batch), SMALLEST_PATCH)
@@ -97,24 +104,21 @@ def choose_patch(
     return Decision(patch, (reason,))
 
 
-def given_patch(size: Shape, grid: Grid) -> Decision[Patch]:
-    """The patch as given, rounded to what the full network for such a patch takes.
+def given_patch(size: Shape, width: Factors) -> Patch:
+    """The smallest patch that holds the given size and suits the full network for it.
 
-    A side that the strides do not divide is no reason for a network of fewer levels.
+    The levels follow from the size alone: 90 voxels are worth as many as 96, so that a size
+    that is no multiple never costs a level.
 
     Raises:
-        UsageError: no axis is long enough to be halved once.
+        UsageError: it is too small to be halved once.
     """
-    strides = strides_for(size, grid.width)
+    strides = strides_for(size, width)
     if not strides:
-        found = f"{','.join(map(str, size))} cannot be halved along any axis"
-        remedy = f"give {2 * SMALLEST_EDGE} or more along one of them"
-        raise UsageError("--patch-size", found, remedy)
-    patch = Patch(nearest_multiples(size, divisor_of(strides)), strides)
-    reasons = [rounded(size, patch.size, strides)]
-    if any(n > most for n, most in zip(patch.size, grid.extent, strict=True)):
-        reasons.append(f"no case is longer than {sides(grid.extent)} voxels: the rest is padding")
-    return Decision(patch, tuple(reasons))
+        given = ",".join(map(str, size))
+        found = f"{given} is too small to be halved"
+        raise UsageError("--patch-size", found, f"give {2 * SMALLEST_EDGE} or more along an axis")
+    return Patch(multiples_above(size, divisor_of(strides)), strides)
 
 
 def rounded(given: Shape, size: Shape, strides: Strides) -> str:
@@ -122,10 +126,7 @@ def rounded(given: Shape, size: Shape, strides: Strides) -> str:
     levels = f"{len(strides) + 1} levels"
     if size == given:
         return f"patch {sides(size)} as given, {levels}"
-    return (
-        f"patch {sides(size)}, not {sides(given)} as given: "
-        f"{levels} take multiples of {sides(divisor_of(strides))}"
-    )
+    return f"patch {sides(given)} rounded up to {sides(size)} for {levels}"
 
 
 def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS) -> Patch:

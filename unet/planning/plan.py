@@ -28,6 +28,11 @@ class Plan(BaseModel):
         description="of (right, anterior, superior), mirrored in training and prediction; a plan "
         "of an older release, which names none, mirrored left and right",
     )
+    voxel_width: tuple[float, float, float] = Field(
+        (1.0, 1.0, 1.0),
+        description="relative size of a voxel along each axis where no spacing is known; cubes in "
+        "plans of older releases",
+    )
     batch_size: int = Field(description="patches per rank and step")
     micro_batch: int | None = Field(
         None, ge=1, description="patches computed at a time, a divisor of the batch; None for all"

@@ -107,10 +107,11 @@ def make_plan(
     )
     sharing = ranks_per_node(given.resources.threads)
     mirroring = choose_mirroring(fingerprint, target, config.mirror)
-    decisions = (resources, grid, decided, micro_batch, sharing, mirroring)
-    recipe = make_recipe(fingerprint, grid.value.spacing)
+    recipe = make_recipe(fingerprint, grid.value.spacing, config.modality)
+    decisions = (resources, recipe, grid, decided, micro_batch, sharing, mirroring)
     return Plan(
-        recipe=recipe.model_copy(update={"shrink": grid.value.shrink}),
+        recipe=recipe.value.model_copy(update={"shrink": grid.value.shrink}),
+        voxel_width=grid.value.width,
         target=target,
         network=sizes.network,
         patch_size=sizes.patch_size,

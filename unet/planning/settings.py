@@ -27,6 +27,7 @@ from unet.system.values import (
 )
 
 Mirror = Annotated[Literal["none", "left-right"] | None, BeforeValidator(or_auto)]
+Modality = Annotated[Literal["ct", "other"] | None, BeforeValidator(or_auto)]
 
 DATA = "data"
 NETWORK = "network; what is not given is planned"
@@ -42,6 +43,7 @@ FREE_TO_CHANGE = {
     "time_budget",
     "data_path",
     "cache",
+    "groups",  # a run keeps its own split
     "epochs",
     "max_bad_cases",
     "validate_every",
@@ -86,8 +88,17 @@ class TrainSettings(Settings):
     course_fractions: tuple[float, float] = Field(
         (0.85, 0.5), description="training's share of all cases, validation's of the rest (course)"
     )
+    split_seed: Annotated[int | None, Flag("N", DATA)] = Field(
+        None, ge=0, lt=2**31, description="of the split alone (default: 816)"
+    )
+    groups: Annotated[Path | None, Flag("FILE", DATA)] = Field(
+        None, description="CSV of case,group: cases of one patient stay on one side of the split"
+    )
+    group_pattern: Annotated[str | None, Flag("REGEX", DATA)] = Field(
+        None, description="the same by the cases' names: what its first group matches"
+    )
     seed: Annotated[int, Flag("N", DATA)] = Field(
-        816, ge=0, lt=2**31, description="of split, weights and patches (default: {default})"
+        816, ge=0, lt=2**31, description="of weights and patches (default: {default})"
     )
     max_bad_cases: Annotated[int, Flag("N", DATA)] = Field(
         0, ge=0, description="go on without up to N damaged cases (default: {default})"
@@ -113,6 +124,9 @@ class TrainSettings(Settings):
     )
     spacing: Annotated[Millimetres, Flag("X,Y,Z", NETWORK)] = Field(
         None, description="mm of a voxel of the training grid (default: from the cases)"
+    )
+    modality: Annotated[Modality, Flag("auto|ct|other", NETWORK)] = Field(
+        None, description="how values are normalised (default: by the channels' names and values)"
     )
     precision: Annotated[Literal["auto", "float32", "bfloat16"], Flag(None, NETWORK)] = Field(
         "auto", description="default: {default}, the faster"

@@ -2,7 +2,8 @@
 
 Probabilities and ranges are nnU-Net's; blur and low resolution are left out, which cost
 more CPU than they gain.  Rotation and scaling read from the volume beyond the patch, so that
-no corner is empty.  Intensities are those of a z-scored image.
+no corner is empty where there is a volume, and leave the labelled voxel that the patch was drawn
+for where it is.  Intensities are those of a z-scored image.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from unet.data.axes import MIRROR_AXES
-from unet.training.sampler import cut
+from unet.training.sampler import PatchPlace, cut
 
 Image = NDArray[np.float16] | NDArray[np.float32]
 
@@ -46,7 +47,7 @@ NONE = Augmentation(mirror_axes=(), affine=0.0, intensity=0.0)
 def augmented_patch(
     image: Image,
     label: NDArray[np.uint8],
-    start: Sequence[int],
+    place: PatchPlace,
     patch_size: Sequence[int],
     rng: np.random.Generator,
     settings: Augmentation,
@@ -57,21 +58,22 @@ def augmented_patch(
     Args:
         image: ``[D, H, W, C]``.
         label: label values, ``[D, H, W]``.
-        start: first voxel of the patch, may be negative.
+        place: where the patch lies, and the voxel about which it is turned.
         patch_size: ``(d, h, w)`` in voxels.
         settings: how strongly to augment.
-        spacing: size of a voxel along each axis, so that rotation keeps true angles.
+        spacing: size of a voxel along each axis, in mm or relative, so that rotation keeps true
+            angles and thick slices are turned in their own plane alone.
 
     Returns:
         image ``[d, h, w, C]`` and label ``[d, h, w]``.
     """
     if rng.random() < settings.affine:
         patch, mask = _turned(
-            image, label, start, patch_size, rng, settings, np.asarray(spacing, float)
+            image, label, place, patch_size, rng, settings, np.asarray(spacing, float)
         )
     else:
-        patch = cut(image, start, patch_size).astype(np.float32)
-        mask = cut(label, start, patch_size)
+        patch = cut(image, place.start, patch_size).astype(np.float32)
+        mask = cut(label, place.start, patch_size)
     flips = tuple(axis for axis in settings.mirror_axes if rng.random() < 0.5)
     if flips:
         patch, mask = np.flip(patch, flips), np.flip(mask, flips)
@@ -81,25 +83,27 @@ def augmented_patch(
 def _turned(
     image: Image,
     label: NDArray[np.uint8],
-    start: Sequence[int],
+    place: PatchPlace,
     size: Sequence[int],
     rng: np.random.Generator,
     settings: Augmentation,
     spacing: NDArray[np.float64],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Rotates and scales about the patch's centre: linear image, nearest label."""
+    """Rotates and scales about the place's anchor: linear image, nearest label."""
     # A slice that is much thicker than wide, or alone, is not tilted: that is no anatomy.
     flat = (spacing >= 3 * spacing.min()) | (np.minimum(size, label.shape) == 1)
     limits = np.where(flat.any() & ~flat, 0.0, settings.degrees)
     turn = Rotation.from_euler("xyz", rng.uniform(-1, 1, 3) * limits, degrees=True).as_matrix()
     zoom = rng.uniform(*settings.scale)
     matrix = (turn * spacing[None, :] / spacing[:, None]) / zoom
-    half = (np.asarray(size) - 1) / 2
-    reach = np.ceil(np.abs(matrix) @ half).astype(int) + 1
-    centre = np.asarray(start) + half
-    low = np.floor(centre - reach).astype(int)
-    box = np.ceil(centre + reach).astype(int) - low + 1
-    offset = centre - low - matrix @ half
+    fixed = np.asarray(place.anchor)
+    # Where the patch's corners come from, relative to what stays in its place.
+    ends = np.stack([-fixed, np.asarray(size) - 1 - fixed])
+    corners = matrix[None] * ends[:, None, :]
+    at = np.asarray(place.start) + fixed
+    low = np.floor(at + corners.min(0).sum(1)).astype(int) - 1
+    box = np.ceil(at + corners.max(0).sum(1)).astype(int) + 2 - low
+    offset = at - low - matrix @ fixed
     source = cut(image, low, box).astype(np.float32)
     patch = np.stack(
         [

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unet.data.cache import Cache
 from unet.data.regions import Target
 from unet.training.augmentation import Augmentation, augmented_patch
-from unet.training.sampler import case_order, patch_rng, patch_start
+from unet.training.sampler import case_order, patch_place, patch_rng
 
 PREFETCH = 3  # batches made ahead: evens out the cost of rare rotations
 # Cases kept open: a memory map holds a file descriptor, of which a process often has 1,024.
@@ -55,11 +55,13 @@ class Feed:
         rank: int = 0,
         size: int = 1,
         augmentation: Augmentation | None = None,
+        voxel_width: tuple[float, float, float] = (1.0, 1.0, 1.0),
     ) -> None:
         self.cases, self.target = tuple(cases), target
         self.patch_size, self.batch_size = patch_size, batch_size
         self.seed, self.rank, self.size = seed, rank, size
         self.augmentation = augmentation or Augmentation()
+        self.voxel_width = voxel_width
         self.labels = sorted({value for region in target.regions for value in region.labels})
         self.waited = 0.0  # seconds the training loop stood still for want of a batch
         self._open = lru_cache(OPEN_CASES)(cache.open)
@@ -101,8 +103,13 @@ class Feed:
         prepared = self._open(name)
         assert prepared.label is not None, "training cases have labels"
         rng = patch_rng(self.seed, epoch, index)
-        start = patch_start(prepared, self.patch_size, self.labels, rng)
-        spacing = prepared.record.spacing or (1.0, 1.0, 1.0)
+        place = patch_place(prepared, self.patch_size, self.labels, rng)
         return augmented_patch(
-            prepared.image, prepared.label, start, self.patch_size, rng, self.augmentation, spacing
+            prepared.image,
+            prepared.label,
+            place,
+            self.patch_size,
+            rng,
+            self.augmentation,
+            prepared.record.spacing or self.voxel_width,
         )

@@ -99,17 +99,18 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
         reporter.event(
             "warning",
             path=model.path,
-            cause=f"the model learned nothing: its validation Dice is {significant(dice, 2)} "
+            cause=f"next to nothing was learned: validation Dice {significant(dice, 2)} "
             f"after {position.global_step} steps",
-            remedy="give more --time-budget or --epochs; the run goes on from where it is",
+            remedy="give more --time-budget or --epochs, with which the run goes on, or see "
+            "whether the labels fit the images",
         )
     reporter.event(
         "done",
         code=0,
-        learned=None if learned is None else str(learned).lower(),
         val_dice=significant(dice),
         epoch=position.best_epoch,
         model=model.path.relative_to(model.run),
+        learned=None if learned is None else "yes" if learned else "no",
     )
     if comm.rank == 0:
         write_summary(
@@ -124,8 +125,8 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
                 "epochs": position.epochs,
                 "loss": significant(position.loss),
                 "validationDice": dice,
-                "learned": learned,
                 "model": "model",
+                "learned": learned,
             }
         )
     return Trained(model.path, dice, learned)

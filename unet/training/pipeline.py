@@ -34,6 +34,7 @@ from unet.training.run_files import (
     PLAN_FILE,
     read_fingerprint,
     read_plan,
+    read_split,
     require_same_work,
 )
 
@@ -91,9 +92,11 @@ def plan_data(config: TrainSettings, comm: Comm, reporter: Reporter) -> PlannedD
     dataset, channels, target = task.dataset, task.channels, task.target
     saved = from_rank_zero(comm, Plan, lambda: read_plan(config.output, config))
     fingerprint, bad_cases = _read_cases(config, dataset, channels, comm, reporter)
-    split = task.split.without(bad_cases)
+    own = None
     if saved is not None:
         require_same_work(config.output, saved, channels, target)
+        own = from_rank_zero(comm, Split, lambda: read_split(config.output))
+    split = (own or task.split).without(bad_cases)
     plan = _plan(config, saved, fingerprint, target, split, comm, reporter)
     planned = PlannedData(dataset, split, fingerprint, plan)
     if comm.rank == 0:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from unet.planning.network import nearest_multiples
+from unet.planning.network import multiples_above
 from unet.planning.patch_size import rounded
 from unet.planning.plan import Plan
 from unet.planning.settings import TrainSettings
@@ -20,7 +20,7 @@ def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) ->
     """The run's own plan with what may change between two lives of it.
 
     Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
-    A given patch is rounded to what the run's network takes, as it is for a new run.
+    A given patch is rounded up to what the run's network takes, as it is for a new run.
     An epoch keeps its number of patches.  Where the CPU has no bfloat16, which would be
     emulated at a tenth of the speed, float32 takes its place: weights are float32 anyway.
 
@@ -33,7 +33,7 @@ def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) ->
         UsageError: the patch does not suit the course's network, whose sizes are as given.
     """
     asked, divisor = config.patch_size or saved.patch_size, saved.network.divisor
-    patch = nearest_multiples(asked, divisor)
+    patch = multiples_above(asked, divisor)
     if patch != asked and saved.network.kind == "course":
         found = f"{_sizes(asked)} for a network that needs multiples of {_sizes(divisor)}"
         raise UsageError("--patch-size", found, "give such sizes, or another --output")

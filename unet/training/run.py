@@ -123,6 +123,7 @@ def assemble(
             comm.rank,
             comm.size,
             Augmentation(mirror_axes=plan.mirror_axes),
+            plan.voxel_width,
         ),
         peak_rate=peak_for_ranks(plan),
         validator=Validator(data, comm),

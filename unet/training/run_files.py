@@ -8,6 +8,7 @@ from pathlib import Path
 from unet.data.dataset import Dataset
 from unet.data.preflight import QUARANTINE_FILE, Preflight
 from unet.data.regions import Target
+from unet.data.split import Split
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import Plan
 from unet.planning.settings import TrainSettings
@@ -33,6 +34,17 @@ def read_plan(run: Path, config: TrainSettings) -> Plan | None:
         require_same_settings(str(file), plan.settings, config.identity())
         return plan  # of an older release, which knew fewer settings: those are not given now
     return None
+
+
+def read_split(run: Path) -> Split | None:
+    """The split that a run has, which it keeps whatever would be split today.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    return read_model(
+        run / "split.json", Split, remedy="restore it, or begin with another --output"
+    )
 
 
 def require_same_work(run: Path, plan: Plan, channels: Sequence[int], target: Target) -> None:

@@ -7,11 +7,13 @@ order, and ranks never see the same patch within an epoch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unet.data.axes import by_axis
 from unet.data.cache_entry import PreparedCase
 
 V = TypeVar("V", bound=np.generic)
@@ -34,21 +36,31 @@ def patch_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, index, 1])
 
 
-def patch_start(
+@dataclass(frozen=True)
+class PatchPlace:
+    """Where a patch lies.
+
+    Attributes:
+        start: its first voxel in the prepared volume, ``(d, h, w)``; negative where the volume is
+            smaller than the patch and is centred in it.
+        anchor: the labelled voxel that it was drawn for, in the patch; its centre if none.
+    """
+
+    start: tuple[int, int, int]
+    anchor: tuple[float, float, float]
+
+
+def patch_place(
     prepared: PreparedCase,
     patch_size: Sequence[int],
     labels: Sequence[int],
     rng: np.random.Generator,
-) -> tuple[int, int, int]:
-    """First voxel of a patch, uniform or round a labelled voxel.
+) -> PatchPlace:
+    """Where the next patch lies, uniform or round a labelled voxel.
 
     Args:
         patch_size: ``(d, h, w)`` in voxels.
         labels: label values that count as foreground; each present one is equally likely.
-
-    Returns:
-        ``(d, h, w)`` in the prepared volume; negative where the volume is smaller than the
-        patch and is centred in it.
     """
     shape = prepared.image.shape[:3]
     wanted = rng.random() < FOREGROUND_SHARE
@@ -66,7 +78,10 @@ def patch_start(
             start.append(int(free[axis] * (size - edge + 1)))
         else:
             start.append(int(np.clip(centre[axis] - edge // 2, 0, size - edge)))
-    return (start[0], start[1], start[2])
+    first = by_axis(start)
+    if centre is None:
+        return PatchPlace(first, by_axis((edge - 1) / 2 for edge in patch_size))
+    return PatchPlace(first, by_axis(float(c - s) for c, s in zip(centre, first, strict=True)))
 
 
 def cut(volume: NDArray[V], start: Sequence[int], size: Sequence[int]) -> NDArray[V]:

@@ -14,6 +14,7 @@ from unet.training.position import Position
 from unet.training.timing import RunTime
 
 WRITING_SHARE, WRITING_SECONDS = 0.03, 3.0  # of the budget, and at least: for the model's files
+WORTH = 0.1  # of the budget, from which on a run that was done is taken up again
 SAFETY = 1.03  # epochs to come may be a little slower than the last
 MARGIN = 1.25  # of an advice: nothing has been timed yet
 VALIDATION_SHARE = 0.2  # of the time used so far that validations before the last may take
@@ -101,12 +102,15 @@ class TimeBudget:
     def taken_up(self, position: Position) -> Position:
         """The position with as many epochs as fit from here, one at least; collective.
 
-        So a run that was done within one budget goes on with a larger one.
+        So a run that was done within one budget goes on with a larger one. Less than `WORTH` of
+        it is left alone: the run may just have met its end.
         """
         if self.seconds is None:
             return position
-        epochs = self._epochs_from(position, position.epoch)
-        return position.with_epochs(self._of_rank_zero(max(epochs, 1, position.whole_epochs)))
+        epochs = max(self._epochs_from(position, position.epoch), 1, position.whole_epochs)
+        if position.epoch >= position.epochs and self.left < WORTH * self.seconds:
+            epochs = position.epochs
+        return position.with_epochs(self._of_rank_zero(epochs))
 
     def at_the_end_of(self, position: Position, *, cut: bool) -> Ending:
         """Decides after the last step of each epoch; collective.

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from unet_operator.api import names
 from unet_operator.api.metadata import Metadata
-from unet_operator.api.migration import migrated
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import Status
+from unet_operator.api.stored_status import read_status
 
 
 class InvalidSpec(Exception):
@@ -46,11 +46,8 @@ def metadata(body: Mapping[str, object]) -> Metadata:
 
 
 def status(body: Mapping[str, object]) -> Status:
-    """The status; an empty one if what is there cannot be read."""
-    try:
-        return migrated(Status.model_validate(body.get("status") or {}))
-    except ValidationError:
-        return Status()
+    """As much of the status as can be read; an empty one if there is none."""
+    return read_status(body.get("status"))
 
 
 def parse(body: Mapping[str, object]) -> UNetTraining:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from unet_operator.api.spec.run_policy import RunPolicy
+from unet_operator.api.timing import moment_after
 from unet_operator.lifecycle import message
 from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.end import fail
@@ -19,7 +18,7 @@ def deadline_exceeded(draft: Draft, policy: RunPolicy) -> bool:
     limit, start = policy.active_deadline_seconds, draft.status.start_time
     if limit is None or start is None or draft.status.holds("Suspended"):
         return False
-    end = start + timedelta(seconds=limit)
+    end = moment_after(start, limit)
     if draft.now < end:
         draft.wake_at(end)
         return False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from unet_operator.api.spec.run_policy import RunPolicy
+from unet_operator.api.timing import moment_after
 from unet_operator.lifecycle.actions import DeleteTraining
 from unet_operator.lifecycle.draft import Draft
 
@@ -14,7 +13,7 @@ def delete_after_time_to_live(draft: Draft, policy: RunPolicy) -> None:
     ttl, end = policy.ttl_seconds_after_finished, draft.status.completion_time
     if ttl is None or end is None:
         return
-    over = end + timedelta(seconds=ttl)
+    over = moment_after(end, ttl)
     if draft.now >= over:
         draft.do(DeleteTraining())
     else:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from unet_operator.api.json_object import JsonObject, sections
 from unet_operator.api.resource import InvalidSpec, metadata, parse
 from unet_operator.api.resource import status as read_status
+from unet_operator.api.stored_status import with_others
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.build.context import Context
 from unet_operator.build.one_node import one_node
@@ -117,7 +118,8 @@ class Reconciler:
 
     async def _write(self, stored: StoredTraining, decision: Decision) -> float | None:
         """Writes the status if it changed and is due, then records the events."""
-        new: JsonObject = decision.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        ours: JsonObject = decision.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        new = with_others(stored.status, ours)
         patch = merge_patch(stored.status, new)
         if not patch:
             return decision.wake

@@ -35,8 +35,21 @@ CASES = [
     ("spec.dataset.volume.claimName", "msd", "MSD", "should match"),
     ("spec.dataset.volume.claimName", "msd", GONE, "Required value"),
     ("spec.dataset.volume.subPath", "a/b", "/a/b", "should match"),
-    ("spec.dataset.source", {"https": HTTPS}, {}, "either https or s3"),
-    ("spec.dataset.source", {"s3": S3}, {"https": HTTPS, "s3": S3}, "either https or s3"),
+    ("spec.dataset.source", {"https": HTTPS}, {}, "one of https, s3 and msd"),
+    ("spec.dataset.source", {"s3": S3}, {"https": HTTPS, "s3": S3}, "one of https, s3 and msd"),
+    ("spec.dataset.source", {"https": HTTPS}, {"https": HTTPS, "msd": {}}, "one of https, s3"),
+    (
+        "spec.dataset",
+        {"task": "Task04_Hippocampus", "volume": {"claimName": "msd"}, "source": {"msd": {}}},
+        {"task": "Task04", "volume": {"claimName": "msd"}, "source": {"msd": {}}},
+        "is one of Task01_BrainTumour",
+    ),
+    (
+        "spec.dataset.source",
+        {"https": HTTPS, "resources": {"limits": {"memory": "1Gi"}}},
+        {"https": HTTPS, "resources": {"limits": {"memory": "much"}}},
+        "should match",
+    ),
     ("spec.dataset.source", {"https": HTTPS}, {"https": {**HTTPS, "sha256": "abc"}}, "match"),
     (
         "spec.dataset.source",
@@ -151,6 +164,12 @@ CASES = [
         "spec.evaluation.resources",
         {"limits": {"memory": "1e9"}},
         {"limits": {"memory": "-1Gi"}},
+        "should match",
+    ),
+    (
+        "spec.evaluation.reportResources",
+        {"limits": {"memory": "4Gi"}},
+        {"limits": {"memory": "-4Gi"}},
         "should match",
     ),
     (

@@ -33,7 +33,7 @@ def test_every_look_alike_goes_through_the_whole_preparation(tmp_path, task):
     fingerprint = make_fingerprint(dataset, every, preflight.facts)
     assert fingerprint.spacing_known
     assert all(sum(case.label_voxels.values()) > 50 for case in fingerprint.cases)
-    recipe = make_recipe(fingerprint, target_spacing(fingerprint))
+    recipe = make_recipe(fingerprint, target_spacing(fingerprint)).value
     case = dataset.cases[0]
     prepared = Cache(tmp_path / "cache", dataset, recipe).open(case.id)
     assert np.isfinite(prepared.image).all()

@@ -112,3 +112,28 @@ def test_the_courses_fractions_may_be_given_and_its_seed_stays():
     halves = make_split(dataset(20), "course", seed=5, course_fractions=(0.5, 0.2))
     assert (len(halves.training), len(halves.validation), len(halves.test)) == (10, 2, 8)
     assert halves.training == make_split(dataset(20), "course").training[:10]
+
+
+@given(st.integers(2, 20), st.sampled_from(["random", "kfold", "course"]), st.integers(0, 99))
+def test_cases_of_one_group_stay_on_one_side(pairs, scheme, seed):
+    subject = dataset(2 * pairs)
+    groups = {case.id: f"p{index // 2}" for index, case in enumerate(subject.cases)}
+    split = make_split(subject, scheme, seed=seed, folds=2, groups=groups)
+    sides = [{groups[case] for case in part} for part in (split.training, split.validation)]
+    assert not sides[0] & sides[1]
+    assert sorted(split.training + split.validation + split.test) == sorted(groups)
+    assert split.groups == groups
+
+
+def test_groups_of_one_case_change_nothing():
+    subject = dataset(20)
+    alone = {case.id: case.id for case in subject.cases}
+    plain = make_split(subject, "kfold", fold=1)
+    assert make_split(subject, "kfold", fold=1, groups=alone).training == plain.training
+
+
+def test_more_folds_than_groups_are_refused_as_groups():
+    subject = dataset(10)
+    one = {case.id: "p" for case in subject.cases}
+    with pytest.raises(UsageError, match="5 for 1 groups"):
+        make_split(subject, "kfold", folds=5, groups=one)

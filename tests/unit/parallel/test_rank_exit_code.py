@@ -105,7 +105,7 @@ def test_model_is_what_the_last_rank_says():
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [("learned=true", True), ("learned=false", False), ("", None)]
+    ("said", "told"), [("learned=yes", True), ("learned=no", False), ("", None)]
 )
 def test_whether_the_model_learned_is_in_the_message(said, told):
     book = ledger((0, 0))

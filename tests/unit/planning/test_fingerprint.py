@@ -5,7 +5,7 @@ from support.fingerprints import fingerprint_of
 
 from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
-from unet.planning.fingerprint import Fingerprint, is_ct, make_fingerprint
+from unet.planning.fingerprint import Fingerprint, make_fingerprint
 from unet.system.errors import DataError
 
 
@@ -28,14 +28,3 @@ def test_no_case_is_an_error(maker):
     maker.case("a")
     with pytest.raises(DataError, match="no case"):
         make_fingerprint(load_dataset(maker.root), (0,), [])
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        *((name, True) for name in ("CT", "ct", "CTA", "portal venous CT")),
-        *((name, False) for name in ("T2", "FLAIR", "MRI", "PET", "ADC")),
-    ],
-)
-def test_ct_is_known_by_its_name(name, expected):
-    assert is_ct(name) is expected

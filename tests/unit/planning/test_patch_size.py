@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fingerprints import GIB, plan_for, same_cases
 
-from unet.planning.grid import UNCHANGED, Grid
 from unet.planning.network import divisor_of, strides_for
 from unet.planning.patch_size import fit_patch, given_patch
 from unet.system.errors import MemoryShortError, UsageError
@@ -25,47 +24,63 @@ def test_a_single_slice_is_not_padded():
     assert plan_for(same_cases((64, 64, 1))).patch_size[2] == 1
 
 
+@pytest.mark.parametrize("edge", [7, 1])
+def test_a_given_patch_that_is_too_small_to_be_halved_is_refused(edge):
+    with pytest.raises(UsageError, match=f"{edge},{edge},{edge} is too small to be halved"):
+        plan_for(same_cases((64, 64, 64)), patch_size=(edge,) * 3)
+
+
 @pytest.mark.parametrize(
-    ("given", "taken", "levels"),
+    ("given_size", "taken"),
     [
-        ((90, 90, 90), (96, 96, 96), 5),
-        ((100, 100, 100), (96, 96, 96), 5),
-        ((96, 96, 96), (96, 96, 96), 5),
-        ((17, 17, 17), (16, 16, 16), 3),
-        ((90, 90, 7), (96, 96, 7), 5),  # a thin axis is not halved, and so takes any size
-        ((90, 90, 1), (96, 96, 1), 5),
-        ((1, 90, 90), (1, 96, 96), 5),
+        ((96, 96, 96), (96, 96, 96)),
+        ((90, 90, 90), (96, 96, 96)),
+        ((100, 100, 100), (112, 112, 112)),
+        ((17, 33, 64), (20, 40, 64)),
+        ((64, 64, 1), (64, 64, 1)),
+        ((64, 64, 3), (64, 64, 3)),
+        ((8, 8, 8), (8, 8, 8)),
+        ((90, 90, 7), (96, 96, 7)),  # a thin axis is not halved, and so takes any size
+        ((1, 90, 90), (1, 96, 96)),
     ],
 )
-def test_a_given_patch_is_rounded_to_what_the_full_network_takes(given, taken, levels):
-    made = plan_for(same_cases((128, 128, 128)), patch_size=given)
+def test_a_given_patch_is_rounded_up_and_never_costs_a_level(given_size, taken):
+    made = plan_for(same_cases((140, 140, 140)), patch_size=given_size)
     assert made.patch_size == taken
-    assert len(made.network.filters) == levels
-    said = next(reason for reason in made.reasons if reason.startswith("patch "))
-    assert f"{levels} levels" in said
-    assert ("not " + "x".join(map(str, given)) in said) == (given != taken)
-
-
-@given(st.tuples(*[st.integers(1, 200)] * 3), st.tuples(*[st.floats(0.2, 8.0)] * 3))
-def test_rounding_a_patch_costs_no_level(size, width):
-    full = strides_for(size, width)
-    if full:
-        made = given_patch(size, Grid(None, UNCHANGED, width, ((200, 200, 200),))).value
-        assert made.strides == full
-        for given, taken, divisor in zip(size, made.size, divisor_of(full), strict=True):
-            assert taken % divisor == 0
-            assert abs(given - taken) <= max(divisor / 2, divisor - given)
-
-
-def test_a_given_patch_that_cannot_be_halved_is_refused():
-    with pytest.raises(UsageError, match="7,7,7 cannot be halved along any axis; give 8 or more"):
-        plan_for(same_cases((64, 64, 64)), patch_size=(7, 7, 7))
+    exact = plan_for(same_cases((140, 140, 140)), patch_size=taken)
+    assert made.network == exact.network
+    told = f"patch {'x'.join(map(str, given_size))} rounded up to {'x'.join(map(str, taken))}"
+    assert any(reason.startswith(told) for reason in made.reasons) == (given_size != taken)
 
 
 def test_a_given_patch_larger_than_any_case_is_taken_and_said_to_be_padded():
     made = plan_for(same_cases((35, 50, 36)), patch_size=(64, 64, 64))
     assert made.patch_size == (64, 64, 64)
-    assert "no case is longer than 35x50x36 voxels: the rest is padding" in made.reasons
+    assert "no case is longer than 35x50x36 voxels, the rest is padding" in made.reasons
+
+
+@given(st.tuples(*[st.integers(1, 200)] * 3), st.tuples(*[st.floats(0.2, 8.0)] * 3))
+def test_rounding_costs_no_level(size, width):
+    full = strides_for(size, width)
+    if full:
+        assert strides_for(given_patch(size, width).size, width) == full
+
+
+def test_ninety_voxels_get_the_five_levels_of_ninety_six():
+    made = plan_for(same_cases((140, 140, 140)), patch_size=(90, 90, 90))
+    assert len(made.network.strides) == 4
+
+
+@given(st.tuples(*[st.integers(1, 200)] * 3))
+@settings(max_examples=60, deadline=None)
+def test_any_given_patch_holds_what_was_asked_for(size):
+    try:
+        patch = given_patch(size, (1.0, 1.0, 1.0))
+    except UsageError:
+        assert max(size) < 8 or math.prod(size) <= 4**3
+        return
+    pairs = zip(size, patch.size, divisor_of(patch.strides), strict=True)
+    assert all(asked <= got < asked + d and got % d == 0 for asked, got, d in pairs)
 
 
 def test_less_memory_gives_a_smaller_patch_and_never_exceeds_the_limit():

@@ -20,10 +20,20 @@ def settings(data, **given):
 
 
 def test_the_split_is_the_one_that_was_asked_for(data):
-    task = read_task(settings(data, split="kfold", fold=1, folds=3, seed=5))
+    task = read_task(settings(data, split="kfold", fold=1, folds=3, split_seed=5))
     assert task.dataset == load_dataset(data)
     assert task.split == make_split(task.dataset, "kfold", seed=5, fold=1, folds=3)
     assert task.channels == (0,)
+
+
+def test_the_seed_of_the_weights_does_not_move_the_folds(data):
+    splits = [read_task(settings(data, split="kfold", folds=3, seed=seed)).split for seed in (1, 2)]
+    assert splits[0] == splits[1] == make_split(load_dataset(data), "kfold", folds=3)
+
+
+def test_a_table_of_groups_beside_a_pattern_is_refused(data, tmp_path):
+    with pytest.raises(UsageError, match="--group-pattern: given beside --groups"):
+        read_task(settings(data, groups=tmp_path / "g.csv", group_pattern="."))
 
 
 @pytest.mark.parametrize(

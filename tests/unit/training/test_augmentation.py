@@ -1,12 +1,14 @@
 """An augmented patch is still the case: label with image, reproducible, finite."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unet.training.augmentation import NONE, Augmentation, augmented_patch
-from unet.training.sampler import cut
+from unet.training.sampler import PatchPlace, cut, patch_place, patch_rng
 
 STRONG = Augmentation(mirror_axes=(0, 1, 2), affine=1.0, intensity=1.0)
 
@@ -18,10 +20,15 @@ def ball(shape=(30, 28, 26), centre=(14, 13, 12), radius=7):
     return image, label
 
 
+def centred(start, size):
+    """A patch that was drawn for no labelled voxel."""
+    return PatchPlace(start, tuple((edge - 1) / 2 for edge in size))
+
+
 def drawn(settings, seed=0, size=(20, 20, 20), start=(4, 3, 2), spacing=(1, 1, 1)):
     image, label = ball()
     rng = np.random.default_rng(seed)
-    return augmented_patch(image, label, start, size, rng, settings, spacing)
+    return augmented_patch(image, label, centred(start, size), size, rng, settings, spacing)
 
 
 def test_without_augmentation_a_patch_is_a_cut():
@@ -73,7 +80,13 @@ def test_thick_and_lone_slices_are_not_tilted(slices, size, spacing):
     settings = Augmentation(mirror_axes=(), affine=1.0, intensity=0.0, scale=(1.0, 1.0))
     for seed in range(20):
         mask = augmented_patch(
-            image, label, start, size, np.random.default_rng(seed), settings, spacing
+            image,
+            label,
+            centred(start, size),
+            size,
+            np.random.default_rng(seed),
+            settings,
+            spacing,
         )[1]
         middle = mask[5:15, 5:15]
         assert (middle == middle[:1, :1]).all()
@@ -92,6 +105,55 @@ def test_a_constant_channel_survives_every_change():
     image, label = np.zeros((9, 9, 9, 1), np.float16), np.zeros((9, 9, 9), np.uint8)
     for seed in range(30):
         patch, _ = augmented_patch(
-            image, label, (0, 0, 0), (8, 8, 8), np.random.default_rng(seed), STRONG
+            image,
+            label,
+            centred((0, 0, 0), (8, 8, 8)),
+            (8, 8, 8),
+            np.random.default_rng(seed),
+            STRONG,
         )
         assert np.isfinite(patch).all()
+
+
+def case_of(label, image=None):
+    """A prepared case of unknown spacing."""
+    voxels = {1: np.argwhere(label).astype(np.int32)}
+    image = np.ones((*label.shape, 1), np.float16) if image is None else image
+    return SimpleNamespace(image=image, label=label, foreground=voxels)
+
+
+@pytest.mark.parametrize("corner", [(0, 0, 0), (39, 39, 11), (20, 0, 11)])
+def test_no_turn_pushes_the_lesion_out_of_the_patch(corner):
+    """The voxel that a patch was drawn for stays in it, at the volume's edge as well."""
+    label = np.zeros((40, 40, 12), np.uint8)
+    label[corner] = 1
+    case, size = case_of(label), (16, 16, 8)
+    turned = Augmentation(mirror_axes=(0,), affine=1.0, intensity=0.0)
+    held = 0
+    for index in range(200):
+        rng = patch_rng(0, 0, index)
+        place = patch_place(case, size, (1,), rng)
+        if place.anchor != centred((0, 0, 0), size).anchor:
+            _, mask = augmented_patch(case.image, label, place, size, rng, turned)
+            held += 1
+            assert mask.any()
+    assert held > 50
+
+
+def test_thin_volumes_of_unknown_spacing_are_not_filled_with_nothing():
+    """As lower-grade gliomas are: 256 × 256 × 30, slices seven times as thick as wide."""
+    label = np.zeros((200, 220, 30), np.uint8)
+    label[60:100, 80:120, 10:20] = 1
+    case, size = case_of(label), (96, 96, 24)
+    turned = Augmentation(mirror_axes=(), affine=1.0, intensity=0.0)
+
+    def zeros(width):
+        shares = []
+        for index in range(30):
+            rng = patch_rng(1, 0, index)
+            place = patch_place(case, size, (1,), rng)
+            patch, _ = augmented_patch(case.image, label, place, size, rng, turned, width)
+            shares.append(float((patch == 0).mean()))
+        return np.mean(shares)
+
+    assert zeros((1.1, 1.0, 7.0)) < zeros((1.0, 1.0, 1.0)) / 2

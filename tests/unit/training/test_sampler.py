@@ -9,7 +9,7 @@ from unet.data.cache_entry import PreparedCase
 from unet.data.foreground import foreground_voxels
 from unet.data.preparation import prepare_image
 from unet.data.recipe import Recipe
-from unet.training.sampler import FOREGROUND_SHARE, case_order, cut, patch_rng, patch_start
+from unet.training.sampler import FOREGROUND_SHARE, case_order, cut, patch_place, patch_rng
 
 sides = st.tuples(*[st.integers(1, 24)] * 3)
 
@@ -43,7 +43,7 @@ def test_a_patch_lies_inside_or_holds_the_whole_axis(shape, patch, seed, labelle
     label = np.zeros(shape, np.uint8)
     if labelled:
         label[tuple(np.random.default_rng(seed).integers(0, shape))] = 1
-    start = patch_start(prepared(shape, label), patch, (1,), np.random.default_rng(seed))
+    start = patch_place(prepared(shape, label), patch, (1,), np.random.default_rng(seed)).start
     for first, edge, size in zip(start, patch, shape, strict=True):
         if size >= edge:
             assert 0 <= first <= size - edge
@@ -61,7 +61,7 @@ def test_foreground_patches_hold_a_label_and_each_label_comes_equally_often():
     hits = {1: 0, 2: 0}
     draws = 2000
     for index in range(draws):
-        start = patch_start(case, patch, (1, 2), patch_rng(0, 0, index))
+        start = patch_place(case, patch, (1, 2), patch_rng(0, 0, index)).start
         found = np.unique(cut(label, start, patch))
         for value in hits:
             hits[value] += value in found
@@ -74,7 +74,7 @@ def test_labels_out_of_the_target_are_no_foreground():
     label = np.zeros((40, 40, 40), np.uint8)
     label[39, 39, 39] = 5
     case = prepared(label.shape, label)
-    starts = [patch_start(case, (4, 4, 4), (1,), patch_rng(0, 0, i)) for i in range(300)]
+    starts = [patch_place(case, (4, 4, 4), (1,), patch_rng(0, 0, i)).start for i in range(300)]
     assert (36, 36, 36) not in starts
 
 

@@ -69,7 +69,8 @@ def test_time_used_before_the_first_step_counts():
 
 def test_a_run_that_was_done_goes_on_with_a_larger_budget_and_not_with_the_same():
     done = position(epoch=9, epochs=9)
-    assert budget(100.0, used=99.0).taken_up(done) == done
+    for used in (91.0, 99.0, 500.0):
+        assert budget(100.0, used=used, step_seconds=0.001).taken_up(done) == done
     more = budget(400.0, used=99.0).taken_up(done)
     assert more.epochs > 9
     assert more.extended_at == 9

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from unet_operator.api.schema import Model, Quantity, Text
+from unet_operator.api.timing import TEN_YEARS
 
 
 class EnvVar(Model):
@@ -36,7 +37,7 @@ class Toleration(Model):
     toleration_seconds: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="How long a NoExecute taint is borne; empty is for ever.",
-        json_schema_extra={"unit": "seconds"},
+        json_schema_extra={"unit": "seconds", "maximum": TEN_YEARS},
     )
 
 

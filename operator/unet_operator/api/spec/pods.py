@@ -25,9 +25,9 @@ class Pods(Model):
     priority_class_name: Name | None = Field(
         default=None, description="PriorityClass of every pod."
     )
-    run_as_user: Annotated[int, Field(ge=1)] = Field(
+    run_as_user: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
         default=65532, description="Numeric user of every process; never root."
     )
-    fs_group: Annotated[int, Field(ge=1)] = Field(
+    fs_group: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
         default=65532, description="Numeric group that may read and write the volumes."
     )

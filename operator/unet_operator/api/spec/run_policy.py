@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from unet_operator.api.schema import Model
+from unet_operator.api.timing import TEN_YEARS
 
 
 class RunPolicy(Model):
@@ -25,12 +26,13 @@ class RunPolicy(Model):
     active_deadline_seconds: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="The training fails when it has run longer; empty is no limit.",
-        json_schema_extra={"unit": "seconds"},
+        # For new objects: a stored one with more is lived with.
+        json_schema_extra={"unit": "seconds", "maximum": TEN_YEARS},
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="Deletes the UNetTraining itself this long after its end; empty keeps it.",
-        json_schema_extra={"unit": "seconds"},
+        json_schema_extra={"unit": "seconds", "maximum": TEN_YEARS},
     )
     clean_pod_policy: Literal["None", "Running", "All"] = Field(
         default="Running",

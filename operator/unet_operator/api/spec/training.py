@@ -63,7 +63,9 @@ class TrainingSettings(Model):
         "processor has it.",
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
-        default=816, description="Seed of split, sampling and initial weights."
+        default=816,
+        description="Seed of sampling and initial weights; the split has one of its own, "
+        "--split-seed among extraArgs.",
     )
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.15, description="Part of the cases kept out of training, from 0 to 1."

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from support.operator.making import (
+    NOW,
     advanced,
     after,
     decided,
@@ -16,7 +17,12 @@ from support.operator.making import (
     two_workers,
 )
 from support.operator.phases import EVERY_ROLE, go_on, moment, over, passes, policy, reach
+from unet_operator.api.spec.run_policy import RunPolicy
+from unet_operator.api.status import Status
 from unet_operator.lifecycle.actions import SuspendJob
+from unet_operator.lifecycle.deadline import deadline_exceeded
+from unet_operator.lifecycle.draft import Draft
+from unet_operator.lifecycle.ttl import delete_after_time_to_live
 
 
 def test_the_deadline_fails_the_training_and_stops_it():
@@ -65,3 +71,12 @@ def test_while_suspended_no_deadline_runs_and_resuming_starts_it_anew():
     assert moment(life, "startTime") == life.now
     go_on(life)
     assert life.status["phase"] == "Succeeded"
+
+
+def test_a_deadline_beyond_all_dates_that_is_stored_is_lived_with():
+    """Older definitions had no bound; the sum was an error at every look."""
+    stored = RunPolicy(active_deadline_seconds=10**12, ttl_seconds_after_finished=10**12)
+    draft = Draft(Status(start_time=NOW, completion_time=NOW), 1, NOW)
+    assert not deadline_exceeded(draft, stored)
+    delete_after_time_to_live(draft, stored)
+    assert draft.finish().actions == ()
