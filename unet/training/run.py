@@ -128,12 +128,7 @@ def assemble(
         peak_rate=peak_for_ranks(plan),
         validator=Validator(data, comm),
         time=run_time,
-        budget=TimeBudget(
-            config.time_budget if config.epochs is None else None,
-            plan.validate_every,
-            run_time,
-            comm,
-        ),
+        budget=TimeBudget(config.time_budget, plan.validate_every, run_time, comm, config.epochs),
         checkpoints=checkpoints,
         bad_steps=BadSteps(checkpoints, comm, reporter),
         tensorboard=TensorBoardLog(config.output / "tensorboard"),

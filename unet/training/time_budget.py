@@ -64,15 +64,17 @@ class TimeBudget:
     """What a run's time allows, as rank 0 sees it.
 
     Attributes:
-        seconds: for the whole run; None where the number of epochs is given.
+        seconds: for the whole run; None where the number of epochs alone decides.
         validate_every: epochs between validations.
         time: what the run has used, and what its epochs take.
+        most_epochs: that were asked for, however many fit; None for no such limit.
     """
 
     seconds: float | None
     validate_every: int
     time: RunTime
     comm: Comm
+    most_epochs: int | None = None
 
     @property
     def left(self) -> float:
@@ -132,13 +134,14 @@ class TimeBudget:
         return min(steps, max(0.0, (self.seconds or math.inf) - self.time.elapsed()))
 
     def _epochs_from(self, position: Position, done: int) -> int:
-        return epochs_that_fit(
+        fit = epochs_that_fit(
             done=done,
             left=self.left - self.time.start_seconds,
             epoch_seconds=position.steps_per_epoch * self.time.step_seconds,
             validation_seconds=self.last_validation,
             validate_every=self.validate_every,
         )
+        return fit if self.most_epochs is None else min(fit, max(self.most_epochs, done))
 
     def _pays_validation(self) -> int:
         """Whether validations keep their share of the time; always 1 without a budget."""

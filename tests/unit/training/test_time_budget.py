@@ -37,8 +37,8 @@ def position(**fields):
     return Position.model_validate(known | {"ranks": 1, "batch_size": 1, "threads": 1} | fields)
 
 
-def budget(seconds, validate_every=1, comm=None, **clock):
-    return TimeBudget(seconds, validate_every, Clock(**clock), comm or Solo())
+def budget(seconds, validate_every=1, comm=None, most=None, **clock):
+    return TimeBudget(seconds, validate_every, Clock(**clock), comm or Solo(), most)
 
 
 def test_epochs_and_validations_share_what_is_left():
@@ -74,6 +74,14 @@ def test_a_run_that_was_done_goes_on_with_a_larger_budget_and_not_with_the_same(
     more = budget(400.0, used=99.0).taken_up(done)
     assert more.epochs > 9
     assert more.extended_at == 9
+
+
+def test_epochs_that_were_asked_for_are_no_more_however_many_fit():
+    assert budget(1000.0, most=7).taken_up(position()).epochs == 7
+    assert budget(1000.0, most=7).at_the_end_of(position(epoch=2, step=10), cut=False).epochs == 7
+    assert budget(100.0, most=70).taken_up(position()).epochs < 10
+    done = position(epoch=7, epochs=7)
+    assert budget(1000.0, most=7).taken_up(done) == done
 
 
 def test_an_epoch_that_has_begun_is_ended_however_little_is_left():
