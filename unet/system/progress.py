@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from unet.system.logfmt import format_line
 
 INTERVAL = 15.0  # seconds between lines that are no epoch's end
-EPOCH_INTERVAL = 10.0  # seconds between epochs that are told though nothing sets them apart
+EPOCH_INTERVAL, BEST_INTERVAL = 10.0, 5.0  # seconds between the lines of epochs, and of a best one
 # How far along a training's one bar is when a stage ends; the rest are its epochs.
 STAGES = {"preflight": (0.0, 0.05), "preprocess": (0.05, 0.1)}
 EPOCHS_FROM = 0.1
@@ -143,16 +143,17 @@ class Reporter:
     def epoch(self, epoch: int, epochs: int, *, best: bool = False, **fields: object) -> None:
         """An epoch's end: always a record in the log, and a line, on a terminal too, if it is due.
 
-        Due are a life's first epoch, a run's last, the best so far, and others once
-        `EPOCH_INTERVAL` has passed: an epoch may take a second.
+        Due are a life's first epoch and a run's last, and between them one that is the best so
+        far after `BEST_INTERVAL`, others after `EPOCH_INTERVAL`: an epoch may take a second, and
+        each be the best.
         """
         if not self.speaks:
             return
         if fields.get("val_dice") is not None:
             self._dice = fields["val_dice"]
         now = time.monotonic()
-        apart = best or not self._begun or epoch == epochs
-        if apart or now - self._last_epoch >= EPOCH_INTERVAL:
+        apart = not self._begun or epoch >= epochs
+        if apart or now - self._last_epoch >= (BEST_INTERVAL if best else EPOCH_INTERVAL):
             self._print(format_line({"epoch": f"{epoch}/{epochs}", **fields}))
             self._last = self._last_epoch = now
             self._begun = True
