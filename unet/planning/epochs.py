@@ -12,7 +12,7 @@ from unet.planning.settings import TrainSettings
 
 DEFAULT_EPOCHS = 40  # the course's
 SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
-SHORTEST_EPOCH = 1.0  # seconds of one all the same: each ends with a checkpoint
+SHORTEST_EPOCH = 1.0  # seconds of one within a time budget: each ends with a checkpoint
 PATCH_SECONDS = 0.003  # of a patch, however small: to cut it out and to start a step's operations
 VALIDATIONS = 10  # of a run, evenly spread over its epochs
 
@@ -61,8 +61,9 @@ def choose_length(
         epochs = config.epochs or DEFAULT_EPOCHS
     else:
         if not config.steps_per_epoch:
-            epoch_seconds = max(resources.seconds / SHORTEST_RUN, SHORTEST_EPOCH)
-            steps = max(1, min(steps, int(epoch_seconds / step_seconds)))
+            shortest = int(SHORTEST_EPOCH / step_seconds)
+            longest = int(resources.seconds / SHORTEST_RUN / step_seconds)
+            steps = max(1, shortest, min(steps, longest))
         epochs = max(1, int(resources.seconds / (steps * step_seconds)))
     validate_every = config.validate_every or max(1, epochs // VALIDATIONS)
     return Length(epochs, steps, validate_every, step_seconds)

@@ -12,8 +12,11 @@ def test_a_deadline_is_filled_but_not_exceeded():
     assert made.epochs >= 15
 
 
-def test_epochs_of_a_short_budget_take_a_second_all_the_same():
-    made = plan_for(same_cases((240, 240, 155)), time_budget=5.0)
+@pytest.mark.parametrize(
+    ("shape", "budget"), [((240, 240, 155), 5.0), ((64, 64, 64), 5.0), ((16, 16, 16), 600.0)]
+)
+def test_epochs_within_a_budget_take_a_second_at_least(shape, budget):
+    made = plan_for(same_cases(shape), time_budget=budget)
     assert made.epoch_seconds == pytest.approx(1.0, rel=0.1)
     assert made.epochs >= 1
 
