@@ -7,6 +7,7 @@ found, what to do.  Importing this module loads no TensorFlow; the first call do
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,13 +46,17 @@ __all__ = [
 
 
 class Training(BaseModel):
-    """A training that is done: where its files lie."""
+    """A training that is done: where its files lie, and whether it came to anything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: Path
     model: Path
     """The model file; `EvaluateSettings.saved_model` takes it or the run folder."""
+    validation_dice: float | None = None
+    """Mean Dice of the model on its validation cases, 0 to 1; None without such cases."""
+    learned: bool | None = None
+    """Whether that is clearly better than marking every voxel; None where nothing tells."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def open_ranks(settings: TrainSettings) -> Comm:
 def train(settings: TrainSettings, comm: Comm | None = None) -> Training:
     """Plans, prepares and trains, or goes on from the newest checkpoint; prints its progress.
 
-    Under mpirun every rank calls it with the same settings.
+    Under mpirun every rank calls it with the same settings.  A time budget counts from here.
 
     Args:
         settings: what is not given is planned.
@@ -129,13 +134,19 @@ def train(settings: TrainSettings, comm: Comm | None = None) -> Training:
     Raises:
         UnetError: with the exit code that says what kind of failure it was.
     """
+    began = time.monotonic()
     ranks = comm or open_ranks(settings)
     from unet.training.loop import train as run_training
 
-    model = run_training(settings, ranks)
+    done = run_training(settings, ranks, began)
     if comm is None:
         ranks.shutdown()
-    return Training(run=settings.output, model=model)
+    return Training(
+        run=settings.output,
+        model=done.model,
+        validation_dice=done.validation_dice,
+        learned=done.learned,
+    )
 
 
 def evaluate(

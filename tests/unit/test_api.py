@@ -84,6 +84,8 @@ def test_a_training_returns_where_its_model_lies(data, tmp_path):
     training = unet.train(settings)
     assert training.run == run
     assert training.model.is_relative_to(run)
+    assert training.validation_dice == load_model(run).about.validation_dice
+    assert training.learned is (training.validation_dice > 0.5)  # the ball fills a tenth or so
     assert load_model(training.model).dataset_name == load_dataset(data).name
     assert load_model(training.run).path.parent == training.model.parent
 

@@ -50,7 +50,7 @@ def prepare_image(
     box, body = body_of(image)
     cropped = geometry.crop(image, box)
     shape = cropped.shape[:3]
-    target = _target_shape(shape, spacing, recipe)
+    target = target_shape(shape, spacing, recipe)
     result = np.empty((*target, cropped.shape[3]), dtype=np.float16)
     normalisations = []
     for channel in range(cropped.shape[3]):
@@ -127,7 +127,13 @@ def restored(
     return np.ascontiguousarray(geometry.from_ras(result, record.orientation))
 
 
-def _target_shape(shape: Shape, source: Spacing | None, recipe: Recipe) -> Shape:
+def target_shape(shape: Shape, source: Spacing | None, recipe: Recipe) -> Shape:
+    """The shape of a cropped case on the training grid.
+
+    Args:
+        shape: of the cropped case, voxels.
+        source: its spacing in mm, None if unknown.
+    """
     target = recipe.spacing
     if source is None:
         return resampled_shape(shape, (1.0, 1.0, 1.0), recipe.shrink)

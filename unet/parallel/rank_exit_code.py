@@ -52,6 +52,7 @@ class Ledger:
     errors: dict[int, dict[str, str]] = field(default_factory=dict)
     progress: dict[str, str] = field(default_factory=dict)
     model: str | None = None
+    learned: bool | None = None
 
     def read(self, line: str) -> None:
         """Takes note of one line; lines of other forms are the user's own and ignored."""
@@ -67,6 +68,7 @@ class Ledger:
             self.errors.setdefault(int(fields["code"]), fields)
         elif event == "done":
             self.model = fields.get("model", self.model)
+            self.learned = {"yes": True, "no": False}.get(fields.get("learned", ""))
         elif event is None and "epoch" in fields:
             self.progress.update(fields)
 
@@ -130,6 +132,7 @@ class Ledger:
             "epochs": _number(epochs),
             "loss": _number(self.progress.get("loss", "")),
             "validationDice": _number(self.progress.get("val_dice", "")),
+            "learned": self.learned,
             "model": self.model,
         }
         return json.dumps(content)

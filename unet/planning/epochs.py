@@ -12,6 +12,8 @@ from unet.planning.settings import TrainSettings
 
 DEFAULT_EPOCHS = 40  # the course's
 SHORTEST_RUN = 20  # epochs within a time budget, so that its end is met closely
+SHORTEST_EPOCH = 1.0  # seconds of one within a time budget: each ends with a checkpoint
+PATCH_SECONDS = 0.003  # of a patch, however small: to cut it out and to start a step's operations
 VALIDATIONS = 10  # of a run, evenly spread over its epochs
 
 
@@ -37,6 +39,10 @@ def choose_length(
 ) -> Length:
     """The run's length: as given, else as the time budget buys, else the course's 40 epochs.
 
+    How many steps an epoch has follows from the speed that was planned with, and so does not
+    change with what else the machine does; `unet.training.time_budget` counts the epochs anew
+    by the clock.
+
     Args:
         config: may give epochs, steps of an epoch, and epochs between validations.
         grid: that cases are trained on.
@@ -44,7 +50,7 @@ def choose_length(
         batch: patches per rank and step.
         resources: speed, ranks, and the seconds that a time budget leaves for training.
     """
-    step_seconds = batch * patch_voxels / resources.voxels_per_second
+    step_seconds = batch * (patch_voxels / resources.voxels_per_second + PATCH_SECONDS)
     if config.steps_per_epoch:
         steps = config.steps_per_epoch
     elif config.network == "course":
@@ -55,7 +61,9 @@ def choose_length(
         epochs = config.epochs or DEFAULT_EPOCHS
     else:
         if not config.steps_per_epoch:
-            steps = max(1, min(steps, int(resources.seconds / SHORTEST_RUN / step_seconds)))
+            shortest = int(SHORTEST_EPOCH / step_seconds)
+            longest = int(resources.seconds / SHORTEST_RUN / step_seconds)
+            steps = max(1, shortest, min(steps, longest))
         epochs = max(1, int(resources.seconds / (steps * step_seconds)))
     validate_every = config.validate_every or max(1, epochs // VALIDATIONS)
     return Length(epochs, steps, validate_every, step_seconds)

@@ -47,6 +47,11 @@ class Grid:
         return by_axis(sorted(shape[axis] for shape in self.shapes)[middle] for axis in range(3))
 
     @property
+    def extent(self) -> Shape:
+        """The longest case along each axis, in voxels."""
+        return by_axis(max(shape[axis] for shape in self.shapes) for axis in range(3))
+
+    @property
     def largest(self) -> int:
         """Voxels of the largest case."""
         return max(math.prod(shape) for shape in self.shapes)

@@ -82,6 +82,9 @@ def planned_spec(
 def strides_for(patch: Shape, width: Sequence[float], levels: int = LEVELS) -> Strides:
     """Strides between levels: halve an axis unless it is too short or too coarse (nnU-Net).
 
+    Coarse is measured against the axes that are long enough to be halved: a volume of one slice
+    has the network of its plane, whatever the slice's thickness.
+
     Args:
         patch: voxels.
         width: relative size of a voxel along each axis.
@@ -90,13 +93,13 @@ def strides_for(patch: Shape, width: Sequence[float], levels: int = LEVELS) -> S
     size, coarseness = list(patch), list(width)
     strides: list[Shape] = []
     while len(strides) < levels - 1:
-        finest = min(coarseness)
-        stride = by_axis(
-            2 if size[axis] >= 2 * SMALLEST_EDGE and coarseness[axis] < 2 * finest - 1e-6 else 1
-            for axis in range(3)
-        )
-        if stride == (1, 1, 1) or math.prod(size) <= SMALLEST_EDGE**3:
+        long = [axis for axis in range(3) if size[axis] >= 2 * SMALLEST_EDGE]
+        if not long or math.prod(size) <= SMALLEST_EDGE**3:
             break
+        coarsest = 2 * min(coarseness[axis] for axis in long) - 1e-6
+        stride = by_axis(
+            2 if axis in long and coarseness[axis] < coarsest else 1 for axis in range(3)
+        )
         size = [math.ceil(n / s) for n, s in zip(size, stride, strict=True)]
         coarseness = [w * s for w, s in zip(coarseness, stride, strict=True)]
         strides.append(stride)
@@ -106,3 +109,13 @@ def strides_for(patch: Shape, width: Sequence[float], levels: int = LEVELS) -> S
 def divisor_of(strides: Strides) -> Shape:
     """What the sides of a patch must be multiples of, to be pooled by these strides."""
     return by_axis(math.prod(stride[axis] for stride in strides) for axis in range(3))
+
+
+def multiples_above(size: Shape, divisor: Shape) -> Shape:
+    """The sizes, each at the next multiple of the divisor that is no smaller."""
+    return by_axis(-(-n // d) * d for n, d in zip(size, divisor, strict=True))
+
+
+def nearest_multiples(size: Sequence[float], divisor: Shape) -> Shape:
+    """The sizes, each at its nearest multiple of the divisor, one of them at least."""
+    return by_axis(max(1, int(n / d + 0.5)) * d for n, d in zip(size, divisor, strict=True))

@@ -21,6 +21,8 @@ from unet.planning.network import (
     NetworkSpec,
     Strides,
     divisor_of,
+    multiples_above,
+    nearest_multiples,
     strides_for,
 )
 from unet.system.errors import MemoryShortError, UsageError
@@ -72,15 +74,16 @@ def choose_patch(
 
     Raises:
         MemoryShortError: not even the smallest patch fits.
-        UsageError: the given size cannot be halved.
+        UsageError: the given size cannot be halved along any axis.
     """
     if wanted:
         patch = given_patch(wanted, grid.width)
-        if patch.size == wanted:
-            return Decision(patch, ("patch as given",))
-        levels = len(patch.strides) + 1
-        reason = f"patch {sides(wanted)} rounded up to {sides(patch.size)} for {levels} levels"
-        return Decision(patch, (reason,))
+        reasons = [rounded(wanted, patch.size, patch.strides)]
+        if any(n > longest for n, longest in zip(patch.size, grid.extent, strict=True)):
+            reasons.append(
+                f"no case is longer than {sides(grid.extent)} voxels, the rest is padding"
+            )
+        return Decision(patch, tuple(reasons))
     voxels = float(LARGEST_PATCH)
     if affordable is not None:
         voxels = max(min(voxels, affordable / WANTED_STEPS / batch), SMALLEST_PATCH)
@@ -94,7 +97,10 @@ def choose_patch(
             )
         voxels *= SHRINK
         patch = fit_patch(grid.median, grid.width, voxels)
-    reason = f"patch {sides(patch.size)} for a median case of {sides(grid.median)} voxels"
+    reason = (
+        f"patch {sides(patch.size)} for a median case of {sides(grid.median)} voxels, "
+        f"{len(patch.strides) + 1} levels"
+    )
     return Decision(patch, (reason,))
 
 
@@ -112,8 +118,15 @@ def given_patch(size: Shape, width: Factors) -> Patch:
         given = ",".join(map(str, size))
         found = f"{given} is too small to be halved"
         raise UsageError("--patch-size", found, f"give {2 * SMALLEST_EDGE} or more along an axis")
-    rounded = by_axis(-(-n // d) * d for n, d in zip(size, divisor_of(strides), strict=True))
-    return Patch(rounded, strides)
+    return Patch(multiples_above(size, divisor_of(strides)), strides)
+
+
+def rounded(given: Shape, size: Shape, strides: Strides) -> str:
+    """Says what became of a given size in a network of these strides."""
+    levels = f"{len(strides) + 1} levels"
+    if size == given:
+        return f"patch {sides(size)} as given, {levels}"
+    return f"patch {sides(given)} rounded up to {sides(size)} for {levels}"
 
 
 def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS) -> Patch:
@@ -134,9 +147,7 @@ def fit_patch(shape: Shape, width: Factors, voxels: float, levels: int = LEVELS)
         edges = [2.0 * SMALLEST_EDGE] * 3
     while True:
         strides = strides_for(by_axis(math.ceil(n) for n in edges), width, levels)
-        size = by_axis(
-            max(1, int(n / d + 0.5)) * d for n, d in zip(edges, divisor_of(strides), strict=True)
-        )
+        size = nearest_multiples(edges, divisor_of(strides))
         if math.prod(size) <= voxels or max(size) <= 2 * SMALLEST_EDGE:
             return Patch(size, strides)
         longest = max(range(3), key=lambda axis: edges[axis] * width[axis])

@@ -48,6 +48,9 @@ class Plan(BaseModel):
     validate_every: int
     learning_rate: float = Field(description="base rate, before scaling to the global batch")
     step_seconds: float
+    cpu_seconds: float | None = Field(
+        None, description="of a step, by all threads together; None where none was measured"
+    )
     epoch_seconds: float
     memory_bytes: int
     memory_limit_bytes: int
@@ -96,7 +99,12 @@ class StepShape(BaseModel):
 
 
 class Measured(BaseModel):
-    """What a trial measured: the fastest of its steps, and the process' peak RSS in bytes."""
+    """What a trial measured: the least that one of its steps took, and the process' peak RSS.
+
+    Seconds and bytes. `cpu_seconds` is of all threads together, and hardly knows what else the
+    machine does: with three busy programs beside it, it grew by a tenth where the wall clock
+    took six times as long.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -96,7 +96,7 @@ def make_plan(
         UsageError: a given patch does not suit the network.
     """
     fingerprint = fingerprint.of(training_cases)  # what is held out decides nothing
-    resources = find_resources(config, machine, ranks)
+    resources = find_resources(config, machine, ranks, fingerprint.cases)
     grid = choose_grid(fingerprint, training_cases, config.spacing, resources.value.voxels)
     given = Given(config, len(fingerprint.channels), target.outputs, grid.value, resources.value)
     decided = course_step(given) if config.network == "course" else planned_step(given)

@@ -24,7 +24,7 @@ class Machine(BaseModel):
     memory_bytes: int
     bfloat16: bool
     voxels_per_second: float | None = Field(
-        None, description="that a rank trains, once measured; a planner's prior until then"
+        None, description="that a rank trains, in coarse steps of what was expected; None for that"
     )
 
 

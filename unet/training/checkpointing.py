@@ -77,7 +77,9 @@ class Checkpointing:
             path = self.store.save(position, self.trainer.state())
             if best:
                 self.store.mark_best(path)
-            self.reporter.event(
+            # After an epoch it is told with the epoch, which may be a second long.
+            tell = self.reporter.event if position.step else self.reporter.hold
+            tell(
                 "checkpoint",
                 epoch=position.epoch,
                 step=position.global_step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,25 @@ from unet.network.saved_model import COURSE_FILE, OWN_FILE, About, save_model
 from unet.parallel.comm import Comm
 from unet.system.progress import Reporter, significant, write_summary
 from unet.training.checkpoint import CheckpointStore
+from unet.training.outcome import has_learned
 from unet.training.pipeline import TrainingData
 from unet.training.position import Position
 from unet.training.step import Trainer
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        model: its file.
+        validation_dice: of the model, on the training grid; None without validation cases.
+        learned: whether that is clearly better than marking every voxel; None where nothing tells.
+    """
+
+    model: Path
+    validation_dice: float | None
+    learned: bool | None
 
 
 class FinalModel:
@@ -70,36 +87,27 @@ class FinalModel:
         return strip_supervision(self.trainer.model, self.trainer.averaged_weights())
 
 
-LEARNED = 0.1
-"""Validation Dice below which a model is called useless; guessing gets about as far."""
-
-
-def has_learned(position: Position) -> bool | None:
-    """Whether the best validated weights are worth anything; None where nothing was scored."""
-    return None if position.best_dice is None else position.best_dice >= LEARNED
-
-
-def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter) -> Path:
-    """Writes the final model and says so; collective.
-
-    Returns:
-        the model's file.
-    """
+def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter) -> Trained:
+    """Writes the final model and says what it is worth; collective."""
     if comm.rank == 0:
         model.write(position)
     comm.barrier()
-    learned = has_learned(position)
+    data, dice = model.data, position.best_dice
+    held_out = data.fingerprint.of(data.split.validation)
+    learned = has_learned(dice, held_out, data.plan.target, position.global_step)
     if learned is False:
-        steps, dice = position.global_step, significant(position.best_dice)
         reporter.event(
             "warning",
-            cause=f"next to nothing was learned: validation Dice {dice} after {steps} steps",
-            remedy="give more time or epochs, or see whether the labels fit the images",
+            path=model.path,
+            cause=f"next to nothing was learned: validation Dice {significant(dice, 2)} "
+            f"after {position.global_step} steps",
+            remedy="give more --time-budget or --epochs, with which the run goes on, or see "
+            "whether the labels fit the images",
         )
     reporter.event(
         "done",
         code=0,
-        val_dice=significant(position.best_dice),
+        val_dice=significant(dice),
         epoch=position.best_epoch,
         model=model.path.relative_to(model.run),
         learned=None if learned is None else "yes" if learned else "no",
@@ -116,9 +124,9 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
                 "epoch": position.epoch,
                 "epochs": position.epochs,
                 "loss": significant(position.loss),
-                "validationDice": position.best_dice,
+                "validationDice": dice,
                 "model": "model",
                 "learned": learned,
             }
         )
-    return model.path
+    return Trained(model.path, dice, learned)

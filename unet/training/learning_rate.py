@@ -30,9 +30,18 @@ def peak_for_ranks(plan: Plan) -> float:
 
 
 def rate_of_step(peak: float, position: Position) -> float:
-    """The rate of the step that follows a position, roll-backs counted in."""
-    done = (position.epoch + position.step / position.steps_per_epoch) / position.epochs
-    return rate_at(peak, done) * position.rate_factor
+    """The rate of the step that follows a position, roll-backs counted in.
+
+    A run that was done and goes on follows the cosine of its new length. It rises to it from the
+    floor where it stood, as linearly and over the same fraction of what is to come as at first.
+    """
+    epochs = position.epoch + position.step / position.steps_per_epoch
+    rate = rate_at(peak, epochs / position.epochs)
+    if position.extended_at is not None:
+        ahead = WARM_UP * max(1, position.epochs - position.extended_at)
+        risen = min(1.0, (epochs - position.extended_at) / ahead)
+        rate = FLOOR * peak + risen * (rate - FLOOR * peak)
+    return rate * position.rate_factor
 
 
 def rate_at(peak: float, fraction: float) -> float:

@@ -125,14 +125,17 @@ def _plan(
     """The run's own plan adapted to this life, else one that rank 0 makes."""
     machine = weakest(gather_models(comm, this_machine()))
     if saved is not None:
-        return adapted(saved, config, comm.size, machine)
-    plan = from_rank_zero(
-        comm,
-        Plan,
-        lambda: fitting_plan(config, fingerprint, target, split.training, comm.size, machine),
-    )
-    assert plan is not None, "rank 0 has made one"
-    for reason in plan.reasons:
+        plan = adapted(saved, config, comm.size, machine)
+        news = plan.reasons[len(saved.reasons) :]
+    else:
+        made = from_rank_zero(
+            comm,
+            Plan,
+            lambda: fitting_plan(config, fingerprint, target, split.training, comm.size, machine),
+        )
+        assert made is not None, "rank 0 has made one"
+        plan, news = made, made.reasons
+    for reason in news:
         reporter.event("reason", text=reason)
     return plan
 

@@ -26,12 +26,24 @@ class Position(BaseModel):
     loss: float | None = None  # mean of the newest complete epoch
     losses: float = 0.0  # sum over the steps of the epoch that has begun
     bad_steps: int = 0  # steps with NaN in a row, up to this one
+    extended_at: int | None = None  # epochs of the run when it was done and went on all the same
     settings: dict[str, JsonValue] = {}  # what must not change between two lives of a run
 
     @property
     def steps_left(self) -> int:
         """Steps from here to the end of the last epoch."""
         return (self.epochs - self.epoch) * self.steps_per_epoch - self.step
+
+    @property
+    def whole_epochs(self) -> int:
+        """Epochs completed, the one that has begun counted in: it is ended in any case."""
+        return self.epoch + (self.step > 0)
+
+    def with_epochs(self, epochs: int) -> Position:
+        """The position in a run of so many epochs; one that was done is extended from here."""
+        extends = 0 < self.epochs <= self.epoch < epochs
+        update = {"epochs": epochs} | ({"extended_at": self.epoch} if extends else {})
+        return self.model_copy(update=update)
 
     def after_step(self, loss: float | None) -> Position:
         """The position after one more step; its loss is None where it was not finite."""
@@ -44,12 +56,18 @@ class Position(BaseModel):
             }
         )
 
-    def would_be_best(self, dice: float | None) -> bool:
-        """Whether no earlier epoch has a better Dice than this one, if it has one."""
-        return dice is not None and (self.best_dice is None or dice >= self.best_dice)
+    def would_be_best(self, dice: float | None, *, whole: bool = True) -> bool:
+        """Whether no earlier epoch has a better Dice than this one, if it has one.
+
+        Args:
+            whole: whether it is of all cases; that of a few is best only where there is no other.
+        """
+        if dice is None or self.best_dice is None:
+            return dice is not None
+        return whole and dice >= self.best_dice
 
     def after_epoch(self, epochs: int, best_dice: float | None) -> Position:
-        """The position between this epoch, all of whose steps are done, and the next.
+        """The position between this epoch, which is ended, and the next.
 
         Args:
             epochs: how many there will be.
@@ -62,7 +80,7 @@ class Position(BaseModel):
                 "step": 0,
                 "losses": 0.0,
                 "epochs": epochs,
-                "loss": self.losses / self.steps_per_epoch,
+                "loss": self.losses / max(1, self.step),
                 "best_dice": self.best_dice if best_dice is None else best_dice,
                 "best_epoch": self.best_epoch if best_dice is None else number,
             }

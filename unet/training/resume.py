@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from unet.planning.network import multiples_above
+from unet.planning.patch_size import rounded
 from unet.planning.plan import Plan
 from unet.planning.settings import TrainSettings
 from unet.system.errors import UsageError
@@ -18,6 +20,7 @@ def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) ->
     """The run's own plan with what may change between two lives of it.
 
     Ranks, threads, batch, patch, epochs and validations may; network, grid and rate may not.
+    A given patch is rounded up to what the run's network takes, as it is for a new run.
     An epoch keeps its number of patches.  Where the CPU has no bfloat16, which would be
     emulated at a tenth of the speed, float32 takes its place: weights are float32 anyway.
 
@@ -27,13 +30,14 @@ def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) ->
         machine: what each of them has now.
 
     Raises:
-        UsageError: the patch does not suit the run's network.
+        UsageError: the patch does not suit the course's network, whose sizes are as given.
     """
-    patch = config.patch_size or saved.patch_size
-    divisor = saved.network.divisor
-    if any(edge % part for edge, part in zip(patch, divisor, strict=True)):
-        found = f"{_sizes(patch)} for a network that needs multiples of {_sizes(divisor)}"
+    asked, divisor = config.patch_size or saved.patch_size, saved.network.divisor
+    patch = multiples_above(asked, divisor)
+    if patch != asked and saved.network.kind == "course":
+        found = f"{_sizes(asked)} for a network that needs multiples of {_sizes(divisor)}"
         raise UsageError("--patch-size", found, "give such sizes, or another --output")
+    news = () if patch == asked else (rounded(asked, patch, saved.network.strides),)
     batch = config.batch_size or saved.batch_size
     emulated = saved.precision == "bfloat16" and config.precision == "auto" and not machine.bfloat16
     steps = max(1, round(saved.steps_per_epoch * saved.global_batch_size / (batch * ranks)))
@@ -48,6 +52,7 @@ def adapted(saved: Plan, config: TrainSettings, ranks: int, machine: Machine) ->
             "steps_per_epoch": config.steps_per_epoch or steps,
             "epochs": config.epochs or saved.epochs,
             "validate_every": config.validate_every or saved.validate_every,
+            "reasons": (*saved.reasons, *news),
         }
     )
 
@@ -76,7 +81,7 @@ def carried_over(saved: Position, beginning: Position, *, keep_epochs: bool) -> 
         keep_epochs: whether the checkpoint's number of epochs holds, not this life's.
     """
     ratio = beginning.steps_per_epoch / saved.steps_per_epoch
-    return saved.model_copy(
+    moved = saved.model_copy(
         update={
             "step": round(saved.step * ratio),
             "losses": saved.losses * ratio if ratio != 1 else saved.losses,
@@ -84,9 +89,9 @@ def carried_over(saved: Position, beginning: Position, *, keep_epochs: bool) -> 
             "ranks": beginning.ranks,
             "batch_size": beginning.batch_size,
             "threads": beginning.threads,
-            "epochs": saved.epochs if keep_epochs else beginning.epochs,
         }
     )
+    return moved if keep_epochs else moved.with_epochs(beginning.epochs)
 
 
 def require_same_settings(

@@ -28,7 +28,7 @@ from unet.training.step import Trainer
 from unet.training.tensorboard import TensorBoardLog
 from unet.training.time_budget import TimeBudget
 from unet.training.timing import RunTime
-from unet.training.validation import Validator
+from unet.training.validation import Validator, expected_voxels
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ def assemble(
     """
     plan = data.plan
     trainer = Trainer(plan.shape, comm, config.seed)
-    store, run_time = CheckpointStore(config.output, fence), RunTime(began, plan)
+    store = CheckpointStore(config.output, fence)
+    run_time = RunTime(began, plan, expected_voxels(data, comm))
     checkpoints = Checkpointing(config, plan, trainer, store, comm, reporter, run_time)
     return Run(
         config=config,
@@ -127,12 +128,7 @@ def assemble(
         peak_rate=peak_for_ranks(plan),
         validator=Validator(data, comm),
         time=run_time,
-        budget=TimeBudget(
-            config.time_budget if config.epochs is None else None,
-            plan.validate_every,
-            run_time,
-            comm,
-        ),
+        budget=TimeBudget(config.time_budget, plan.validate_every, run_time, comm, config.epochs),
         checkpoints=checkpoints,
         bad_steps=BadSteps(checkpoints, comm, reporter),
         tensorboard=TensorBoardLog(config.output / "tensorboard"),

@@ -22,21 +22,23 @@ from unet.system.malloc import keep_freed_memory
 from unet.system.threads import use_threads
 from unet.training.step import Trainer
 
-STEPS = 3  # timed after one that traces and warms up
+STEPS, SHORT_STEPS = 3, 10  # timed after one that traces and warms up; more if they are short,
+SHORT_SECONDS = 2.0  # as long as they take no more than this: the least of many is steadier
 # How an allocation that fails ends a process: by the kernel, an exception nobody catches, a
 # null pointer in a library, or an error of ours.
 SHORT = {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, MemoryShortError.code}
 PATIENCE = 300.0  # seconds that a trial may take
 
 
-def measure(shape: StepShape, memory_bytes: int) -> Measured | None:
+def measure(shape: StepShape, memory_bytes: int, patience: float = PATIENCE) -> Measured | None:
     """Takes a trial step in a child process.
 
     Args:
         memory_bytes: that it may take.
+        patience: seconds that it may take.
 
     Returns:
-        what it took, or None if that was longer than `PATIENCE`.
+        what it took, or None if that was longer than it may.
 
     Raises:
         MemoryShortError: the child was killed or found no memory.
@@ -49,7 +51,7 @@ def measure(shape: StepShape, memory_bytes: int) -> Measured | None:
         str(memory_bytes),
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode in SHORT:
@@ -71,8 +73,9 @@ def take_steps(shape: StepShape) -> Measured:
     image = rng.standard_normal((*size, shape.network.channels), dtype=np.float32)
     target = np.zeros((*size, shape.network.outputs), np.uint8)
     target[..., 0] = 1
-    wall, cpu = [], []
-    for _ in range(STEPS + 1):
+    wall: list[float] = []
+    cpu: list[float] = []
+    while len(wall) <= STEPS or (sum(wall[1:]) < SHORT_SECONDS and len(wall) <= SHORT_STEPS):
         began, worked = time.perf_counter(), time.process_time()
         trainer.step(image, target, 1e-4, stop=False)
         wall.append(time.perf_counter() - began)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from unet.data.preparation import target_shape
 from unet.evaluation.agreement_colours import blend
 from unet.evaluation.metrics import dice
 from unet.inference.sliding_window import sliding_window
@@ -30,10 +31,23 @@ class Validation:
     Attributes:
         dice: mean over regions and cases of all ranks; None without cases.
         picture: of this rank's first case, ``[height, width, 3]`` from 0 to 1; None without one.
+        whole: whether every case was scored.
     """
 
     dice: float | None
     picture: Picture | None
+    whole: bool = True
+
+
+def expected_voxels(data: TrainingData, comm: Comm) -> int:
+    """Voxels that this rank validates, on the training grid."""
+    recipe, voxels = data.plan.recipe, 0
+    facts = {case.case: case for case in data.fingerprint.cases}
+    for case in data.split.validation[comm.rank :: comm.size]:
+        if case in facts:
+            shape = facts[case].cropped_shape
+            voxels += math.prod(target_shape(shape, facts[case].spacing, recipe))
+    return voxels
 
 
 class Validator:
@@ -45,18 +59,21 @@ class Validator:
         self.model = build_network(plan.network, plan.precision, plan.patch_size)
         self._predict = tf.function(lambda windows: self.model(windows, training=False))
 
-    def validate(self, trainer: Trainer, before_case: Callable[[], None]) -> Validation:
+    def validate(self, trainer: Trainer, goes_on: Callable[[int, int], bool]) -> Validation:
         """Scores every case once; collective.
 
         Args:
-            before_case: called before each case, equally often on every rank, so that it may
-                speak with the others; what it raises ends the round.
+            goes_on: is called with the cases scored and all before each, equally often on every
+                rank, so that it may speak with the others. The same answer on all: whether to
+                go on. What it raises ends the round.
         """
         self.model.set_weights(strip_supervision(trainer.model, trainer.averaged_weights()))
         cases = self.data.split.validation
-        sum_and_count, picture = np.zeros(2), None
+        sum_and_count, picture, whole = np.zeros(2), None, True
         for first in range(0, len(cases), self.comm.size):
-            before_case()
+            if not goes_on(first, len(cases)):
+                whole = False
+                break
             for case in cases[first : first + self.comm.size][self.comm.rank :][:1]:
                 predicted, actual = self._masks(case)
                 scores = [dice(predicted[..., r], actual[..., r]) for r in range(actual.shape[-1])]
@@ -65,7 +82,7 @@ class Validator:
                 if picture is None:
                     picture = self._picture(case, predicted, actual)
         total, count = self.comm.allreduce_sum(sum_and_count)
-        return Validation(float(total / count) if count else None, picture)
+        return Validation(float(total / count) if count else None, picture, whole)
 
     def _masks(self, case: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Predicted and actual masks of a case's regions, ``[D, H, W, R]`` each."""

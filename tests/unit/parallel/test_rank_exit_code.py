@@ -84,6 +84,7 @@ def test_message_carries_the_last_progress_and_the_error():
         "epochs": 40,
         "loss": None,
         "validationDice": 0.713,
+        "learned": None,
         "model": None,
     }
 
@@ -101,3 +102,12 @@ def test_model_is_what_the_last_rank_says():
     book = ledger((0, 0), (1, 0), (2, 0))
     book.read("event=done code=0 model=model")
     assert json.loads(book.message(book.verdict(0)))["model"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("learned=yes", True), ("learned=no", False), ("", None)]
+)
+def test_whether_the_model_learned_is_in_the_message(said, told):
+    book = ledger((0, 0))
+    book.read(f"event=done code=0 {said} model=model")
+    assert json.loads(book.message(book.verdict(0)))["learned"] is told

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fingerprints import GIB, plan_for, same_cases
 
-from unet.planning.network import divisor_of
+from unet.planning.network import divisor_of, strides_for
 from unet.planning.patch_size import fit_patch, given_patch
 from unet.system.errors import MemoryShortError, UsageError
 
@@ -40,6 +40,8 @@ def test_a_given_patch_that_is_too_small_to_be_halved_is_refused(edge):
         ((64, 64, 1), (64, 64, 1)),
         ((64, 64, 3), (64, 64, 3)),
         ((8, 8, 8), (8, 8, 8)),
+        ((90, 90, 7), (96, 96, 7)),  # a thin axis is not halved, and so takes any size
+        ((1, 90, 90), (1, 96, 96)),
     ],
 )
 def test_a_given_patch_is_rounded_up_and_never_costs_a_level(given_size, taken):
@@ -49,6 +51,19 @@ def test_a_given_patch_is_rounded_up_and_never_costs_a_level(given_size, taken):
     assert made.network == exact.network
     told = f"patch {'x'.join(map(str, given_size))} rounded up to {'x'.join(map(str, taken))}"
     assert any(reason.startswith(told) for reason in made.reasons) == (given_size != taken)
+
+
+def test_a_given_patch_larger_than_any_case_is_taken_and_said_to_be_padded():
+    made = plan_for(same_cases((35, 50, 36)), patch_size=(64, 64, 64))
+    assert made.patch_size == (64, 64, 64)
+    assert "no case is longer than 35x50x36 voxels, the rest is padding" in made.reasons
+
+
+@given(st.tuples(*[st.integers(1, 200)] * 3), st.tuples(*[st.floats(0.2, 8.0)] * 3))
+def test_rounding_costs_no_level(size, width):
+    full = strides_for(size, width)
+    if full:
+        assert strides_for(given_patch(size, width).size, width) == full
 
 
 def test_ninety_voxels_get_the_five_levels_of_ninety_six():

@@ -32,4 +32,13 @@ def test_a_given_patch_that_does_not_fit_is_refused_by_name():
 def test_reasons_come_in_the_order_of_the_decisions():
     made = plan_for(same_cases((140, 170, 140)), cores=16, time_budget=600.0)
     first_words = [reason.split()[0] for reason in made.reasons]
-    assert first_words == ["float32:", "600", "channel", "each", "grid", "patch", "16", "mirrored"]
+    assert first_words == [
+        "float32:",
+        "10m00s",
+        "channel",
+        "each",
+        "grid",
+        "patch",
+        "16",
+        "mirrored",
+    ]

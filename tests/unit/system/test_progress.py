@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -38,6 +39,95 @@ def test_steps_within_an_interval_are_not_all_told(capsys, monkeypatch):
         clock[0] += 1
     lines = [parse_line(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["step"] for line in lines] == ["1/40", "16/40", "31/40"]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds as a test says."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def told(capsys):
+    return [parse_line(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_epochs_of_a_second_are_told_at_a_human_pace(capsys, clock, tmp_path):
+    reporter = Reporter(tmp_path / "log.jsonl")
+    for epoch in range(1, 61):
+        reporter.hold("checkpoint", epoch=epoch)
+        reporter.epoch(epoch, 60, best=epoch in (22, 27, 28), loss=0.5)
+        clock[0] += 1
+    lines = told(capsys)
+    epochs = [line["epoch"] for line in lines if "event" not in line]
+    assert epochs == [f"{n}/60" for n in (1, 11, 21, 27, 37, 47, 57, 60)]
+    saved = [line["epoch"] for line in lines if line.get("event") == "checkpoint"]
+    assert saved == [epoch.split("/")[0] for epoch in epochs]
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 60
+
+
+def test_no_interval_passes_in_silence_while_steps_are_taken(capsys, clock):
+    reporter, said = Reporter(), []
+    for epoch in range(1, 41):
+        for step in range(1, 5):
+            clock[0] += 0.5
+            reporter.step(epoch, 40, step, 4)
+            said += [clock[0]] * len(told(capsys))
+        reporter.epoch(epoch, 40)
+        said += [clock[0]] * len(told(capsys))
+    assert max(later - sooner for sooner, later in itertools.pairwise(said)) <= 15
+
+
+def test_what_is_held_is_told_with_the_next_line_or_at_the_end(capsys):
+    reporter = Reporter()
+    reporter.hold("checkpoint", epoch=1)
+    reporter.hold("checkpoint", epoch=2)
+    assert capsys.readouterr().out == ""
+    reporter.event("done", code=0)
+    assert capsys.readouterr().out == "event=checkpoint epoch=2\nevent=done code=0\n"
+    reporter.hold("checkpoint", epoch=3)
+    reporter.close()
+    assert capsys.readouterr().out == "event=checkpoint epoch=3\n"
+
+
+class Bar:
+    """Takes note of where a bar stands."""
+
+    def __init__(self):
+        self.titles, self.stands, self.console = [], [], self
+
+    def add_task(self, title, total, facts):
+        self.total = total
+        self.titles.append(title)
+        return 0
+
+    def update(self, _, description, completed, facts):
+        self.titles.append(description)
+        self.stands.append(completed / self.total)
+
+    def print(self, *_, **__):
+        pass
+
+    def stop(self):
+        pass
+
+
+def test_one_bar_is_of_the_whole_run_and_never_goes_back(capsys, clock):
+    reporter = Reporter.of_rank(0)
+    reporter._bar = bar = Bar()
+    for stage in ("preflight", "preprocess"):
+        for done in range(5):
+            reporter.stage(stage, done, 4, 99.0)
+    for epoch in (1, 2, 2, 3, 4):  # one is rolled back
+        for step in range(1, 11):
+            reporter.step(epoch, 4, step, 10)
+        reporter.stage("validate", 1, 3, 99.0)
+        reporter.epoch(epoch, 4)
+    assert bar.stands == sorted(bar.stands)
+    assert bar.stands[-1] == 1.0
+    assert 0.5 < bar.stands[40] < 0.7
+    assert {"preflight", "preprocess", "epoch 4/4", "validate"} <= set(bar.titles)
 
 
 def test_only_rank_0_speaks_and_keeps_the_log(capsys, tmp_path):

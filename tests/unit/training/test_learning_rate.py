@@ -18,7 +18,9 @@ from unet.training.learning_rate import (
     peak_for_ranks,
     peak_rate,
     rate_at,
+    rate_of_step,
 )
+from unet.training.position import Position
 
 
 def test_rate_rises_to_the_peak_and_falls_along_half_a_cosine():
@@ -35,6 +37,30 @@ def test_rate_is_positive_never_above_the_peak_and_monotonous_after_the_warm_up(
     assert 0 < rate_at(1.0, low) <= 1
     if low >= WARM_UP:
         assert rate_at(1.0, low) >= rate_at(1.0, high)
+
+
+def position(**fields):
+    known = {"epoch": 0, "step": 0, "global_step": 0, "steps_per_epoch": 10, "epochs": 20}
+    ranks = {"ranks": 1, "batch_size": 1, "threads": 1}
+    return Position.model_validate(known | ranks | fields)
+
+
+def test_a_run_that_goes_on_rises_from_where_it_stood_to_the_longer_cosine():
+    done = position(epoch=20)
+    longer = done.with_epochs(120)
+    assert rate_of_step(2.0, longer) == pytest.approx(rate_of_step(2.0, done)) == 2.0 * FLOOR
+    on_its_way = longer.model_copy(update={"epoch": 22})
+    plain = on_its_way.model_copy(update={"extended_at": None})
+    assert 2.0 * FLOOR < rate_of_step(2.0, on_its_way) < rate_of_step(2.0, plain)
+    for epoch in (24, 60, 119):  # 4 % of the 100 epochs to come
+        later = longer.model_copy(update={"epoch": epoch})
+        assert rate_of_step(2.0, later) == pytest.approx(rate_at(2.0, epoch / 120))
+
+
+def test_a_run_that_is_not_done_changes_its_length_without_a_new_rise():
+    assert position(epoch=3).with_epochs(40).extended_at is None
+    assert position().with_epochs(40).extended_at is None
+    assert position(epoch=20).with_epochs(20).extended_at is None
 
 
 def test_peak_grows_with_the_root_of_the_global_batch_up_to_a_factor():

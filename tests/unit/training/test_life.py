@@ -14,12 +14,15 @@ from unet.network.saved_model import load_model
 from unet.parallel.solo import Solo
 from unet.system.errors import NumericError, PeerLostError, Terminated, UsageError
 from unet.system.json_file import write_model
+from unet.system.logfmt import parse_line
 from unet.system.threads import use_threads
+from unet.system.values import seconds
 from unet.training import loop as module
 from unet.training.checkpointing import Checkpointing
 from unet.training.feed import Feed
 from unet.training.loop import train
 from unet.training.step import Trainer
+from unet.training.timing import RunTime
 from unet.training.validation import Validation, Validator
 
 use_threads(1)  # before TensorFlow's first operation in this process
@@ -152,6 +155,98 @@ def test_time_that_earlier_lives_used_counts_against_the_budget(data, tmp_path, 
     assert load_model(run).about.epoch == 1
 
 
+def as_if_used(monkeypatch, seconds):
+    """Lets the run's clock stand where the list's only item says."""
+    monkeypatch.setattr(RunTime, "elapsed", lambda _: seconds[0])
+
+
+def test_time_that_is_up_ends_the_epoch_and_the_run_with_a_scored_model(
+    data, tmp_path, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run", epochs=50)
+    used = [0.0]
+    as_if_used(monkeypatch, used)
+    during_step(monkeypatch, 6, lambda: used.__setitem__(0, 99.5))
+    done = train(tiny.train_config(data, run, time_budget=100.0), Solo())
+    said = capsys.readouterr().out
+    assert "event=checkpoint epoch=2 step=7" in said  # the step that was begun, and one more
+    assert done.validation_dice is not None
+    assert load_model(run).about.validation_dice == done.validation_dice
+    lines = [parse_line(line) for line in said.splitlines()]
+    assert lines[-1]["event"] == "done"
+    assert next(line for line in lines if line.get("event") == "budget")["seconds"] == "100"
+    etas = [seconds(line["eta"]) for line in lines if line.get("eta", "0s") != "0s"]
+    assert etas
+    assert max(etas) <= 100
+
+
+def test_a_run_that_used_up_its_budget_goes_on_with_a_larger_one(
+    data, tmp_path, monkeypatch, capsys
+):
+    run = tiny.make_run(data, tmp_path / "run", step_seconds=1.0)
+    used = [0.0]
+    as_if_used(monkeypatch, used)
+    during_step(monkeypatch, 2, lambda: used.__setitem__(0, 58.0))
+    train(tiny.train_config(data, run, time_budget=60.0), Solo())
+    before = (run / "plan.json").read_text()
+    capsys.readouterr()
+    train(tiny.train_config(data, run, time_budget=60.0), Solo())
+    assert "1 of 1 epochs are trained already, and 1m00s are used up" in capsys.readouterr().out
+    rates = []
+    plain = Trainer.step
+
+    def step(self, image, target, rate, stop):
+        rates.append(rate)
+        return plain(self, image, target, rate, stop)
+
+    monkeypatch.setattr(Trainer, "step", step)
+    during_step(monkeypatch, 9, lambda: used.__setitem__(0, 118.0))
+    train(tiny.train_config(data, run, time_budget=120.0), Solo())
+    said = capsys.readouterr().out
+    assert "event=resume epoch=1" in said
+    assert "trained already" not in said
+    assert len(rates) >= 9
+    assert rates[0] < rates[1]  # it rises from where it ended
+    assert (run / "plan.json").read_text() == before
+
+
+def test_a_model_that_learned_nothing_is_said_to_have_and_ends_well(
+    data, tmp_path, monkeypatch, capsys
+):
+    message = tmp_path / "message"
+    monkeypatch.setenv("UNET_TERMINATION_LOG", str(message))
+    scores = {"nothing": 0.07, "something": 0.9}
+    for name, score in scores.items():
+        run = tiny.make_run(data, tmp_path / name, epochs=1)
+        monkeypatch.setattr(Validator, "validate", lambda *_, score=score: Validation(score, None))
+        done = train(tiny.train_config(data, run), Solo())
+        said = capsys.readouterr().out
+        learned = name == "something"
+        assert done.learned is learned
+        assert f"learned={'yes' if learned else 'no'}" in said
+        assert ("next to nothing was learned" in said) is not learned
+        told = json.loads(message.read_text())
+        assert (told["code"], told["learned"]) == (0, learned)
+
+
+def test_the_last_validation_ends_with_the_time_but_not_before_a_case(data, tmp_path, monkeypatch):
+    run = tiny.make_run(data, tmp_path / "run", epochs=1)
+    used, scored = [0.0], []
+    as_if_used(monkeypatch, used)
+    plain = Validator._masks
+
+    def masks(self, case):
+        scored.append(case)
+        used[0] = 1e6
+        return plain(self, case)
+
+    monkeypatch.setattr(Validator, "_masks", masks)
+    config = tiny.train_config(data, run, time_budget=1000.0, validation_fraction=0.4)
+    during_step(monkeypatch, 4, lambda: used.__setitem__(0, 999.0))
+    train(config, Solo())
+    assert len(scored) == 1
+
+
 def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
     run = tiny.make_run(data, tmp_path / "run", epochs=2)
     scores = iter((0.9, 0.1))
@@ -244,21 +339,6 @@ def test_a_run_keeps_its_own_split(data, tmp_path):
     train(config.model_copy(update={"epochs": 2}), Solo())
     assert load_split(run / "split.json") == swapped
     assert load_model(run).split == swapped
-
-
-def test_a_model_that_learned_nothing_says_so_to_people_and_programs(
-    data, tmp_path, monkeypatch, capsys
-):
-    message = tmp_path / "message"
-    monkeypatch.setenv("UNET_TERMINATION_LOG", str(message))
-    for least, learned in ((0.0, True), (1.1, False)):
-        monkeypatch.setattr("unet.training.finish.LEARNED", least)
-        run = tiny.make_run(data, tmp_path / f"run-{learned}", epochs=1)
-        train(tiny.train_config(data, run), Solo())
-        said = capsys.readouterr().out
-        assert ("next to nothing was learned" in said) == (not learned)
-        assert f"learned={'yes' if learned else 'no'}" in said
-        assert json.loads(message.read_text())["learned"] is learned
 
 
 def test_plan_of_other_regions_is_refused(tmp_path):

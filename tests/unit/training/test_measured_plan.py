@@ -1,6 +1,7 @@
 """A plan is measured before it is used, and made again where it takes more than estimated."""
 
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from unet.planning.plan import Measured, StepShape
 from unet.planning.planner import make_plan
 from unet.planning.settings import TrainSettings
 from unet.system.errors import MemoryShortError
-from unet.system.machine import this_machine
+from unet.system.machine import Machine, this_machine
 from unet.training import measured_plan
-from unet.training.trial_step import measure, trial_shape
+from unet.training.trial_step import PATIENCE, measure, trial_shape
 
 PRINTS = same_cases((240, 240, 155))
 CASES = [case.case for case in PRINTS.cases]
@@ -93,7 +94,8 @@ def test_a_trial_that_needs_more_than_it_may_take_ends_alone_and_is_said_to():
 
 def test_a_faster_machine_than_thought_gets_a_plan_for_its_own_speed(monkeypatch):
     def ten_times_as_fast(plan, *_):
-        return plan.model_copy(update={"step_seconds": plan.step_seconds / 10})
+        cpu = plan.step_seconds * plan.threads / 10
+        return plan.model_copy(update={"step_seconds": cpu, "cpu_seconds": cpu})
 
     slow = fitting_with(monkeypatch, lambda plan, *_: plan, time_budget=600.0)
     fast = fitting_with(monkeypatch, ten_times_as_fast, time_budget=600.0)
@@ -108,10 +110,75 @@ def fitting_with(monkeypatch, refine, **settings):
     return fitting(config(**settings))
 
 
+def on_a_busy_machine(rng):
+    """Trials as a machine takes them that does other things: a wall clock of no worth."""
+
+    def measure(shape, *_):
+        voxels = shape.batch_size * math.prod(shape.patch_size)
+        cpu = voxels / 1.1e6 * {"bfloat16": 1.0, "float32": 1.5}[shape.precision]
+        cpu *= rng.uniform(1.0, 1.12)  # of caches that are shared
+        wall = cpu / shape.threads * rng.uniform(1.0, 8.0)
+        peak = int(1e9 * rng.uniform(0.95, 1.05))
+        return Measured(step_seconds=wall, cpu_seconds=cpu, peak_bytes=peak)
+
+    return measure
+
+
+@pytest.mark.parametrize("budget", [25.0, 90.0, 300.0, 1200.0, 7200.0])
+def test_what_else_the_machine_does_changes_nothing_but_the_number_of_epochs(monkeypatch, budget):
+    plans, epochs = set(), set()
+    machine = Machine(cores=2, memory_bytes=8 * 2**30, bfloat16=True)
+    for seed in range(12):
+        monkeypatch.setattr(measured_plan, "measure", on_a_busy_machine(random.Random(seed)))
+        asked = config(time_budget=budget)
+        made = measured_plan.fitting_plan(asked, PRINTS, TARGET, CASES, 1, machine)
+        follows_the_clock = {"epochs", "step_seconds", "cpu_seconds", "epoch_seconds"}
+        told = {"memory_bytes", "reasons"}
+        plans.add(made.model_dump_json(exclude=follows_the_clock | told))
+        epochs.add(made.epochs)
+    assert len(plans) == 1
+    assert len(epochs) > 1 or budget < measured_plan.SHORTEST_MEASURED
+
+
+def test_a_short_budget_is_spent_on_steps_and_not_on_trials(monkeypatch):
+    def measured(*_):
+        raise AssertionError("a trial step was taken")
+
+    monkeypatch.setattr(measured_plan, "measure", measured)
+    made = fitting(config(time_budget=25.0))
+    assert not made.measured
+    assert any(reason.startswith("not measured: ") for reason in made.reasons)
+    assert any(reason.startswith("25s buy about ") for reason in made.reasons)
+
+
+def test_a_trial_may_take_a_tenth_of_the_budget(monkeypatch):
+    patience = []
+
+    def measured(shape, memory, seconds):
+        patience.append(seconds)
+
+    monkeypatch.setattr(measured_plan, "measure", measured)
+    fitting(config(time_budget=300.0, precision="float32"))
+    fitting(config(precision="float32"))
+    assert patience == [30.0, PATIENCE]
+
+
+def test_peaks_of_memory_that_differ_a_little_lead_to_one_plan(monkeypatch):
+    sizes = set()
+    for excess in (1.32, 1.35, 1.38):
+
+        def too_much(plan, *_, excess=excess):
+            return plan.model_copy(update={"memory_bytes": int(excess * plan.memory_bytes)})
+
+        monkeypatch.setattr(measured_plan, "refine", too_much)
+        sizes.add(fitting(config(patch_size=None)).patch_size)
+    assert len(sizes) == 1
+
+
 def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypatch):
     taken = {"bfloat16": (1.0, 1.6), "float32": (2.0, 0.9)}  # wall, CPU seconds
 
-    def measured(shape, _):
+    def measured(shape, *_):
         wall, cpu = taken[shape.precision]
         return Measured(step_seconds=wall, cpu_seconds=cpu, peak_bytes=10**9)
 
@@ -124,7 +191,7 @@ def test_precision_is_chosen_by_cpu_time_whatever_else_the_machine_does(monkeypa
 
 @pytest.mark.parametrize("killed", [True, False])
 def test_float32_that_does_not_fit_leaves_bfloat16_however_fast_it_is(monkeypatch, killed):
-    def measured(shape, _):
+    def measured(shape, *_):
         if shape.precision == "bfloat16":
             return Measured(step_seconds=1.0, cpu_seconds=1.0, peak_bytes=10**9)
         if killed:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 from support import tiny
+from support.fingerprints import plan_for, same_cases
 
+from unet.planning.network import course_spec
 from unet.planning.plan import Plan
 from unet.system.errors import UsageError
 from unet.system.machine import Machine
@@ -36,9 +38,24 @@ def test_halved_batch_keeps_an_epochs_patches_and_the_network(plan):
     assert (less.patch_size, less.network) == ((8, 8, 8), plan.network)
 
 
-def test_patch_that_does_not_suit_the_network_is_refused(plan):
-    with pytest.raises(UsageError, match="9,8,8 for a network that needs multiples of 2,2,2"):
-        adapted(plan, config(patch_size=(9, 8, 8)), ranks=1, machine=MACHINE)
+def test_patch_is_rounded_to_what_the_runs_network_takes_and_that_is_said(plan):
+    made = adapted(plan, config(patch_size=(9, 8, 8)), ranks=1, machine=MACHINE)
+    assert made.patch_size == (10, 8, 8)
+    said = "patch 9x8x8 rounded up to 10x8x8 for 2 levels"
+    assert made.reasons == (*plan.reasons, said)
+    assert adapted(plan, config(), ranks=1, machine=MACHINE).reasons == plan.reasons
+
+
+def test_the_command_that_made_a_rounded_plan_goes_on_with_it():
+    first = plan_for(same_cases((128, 128, 128)), patch_size=(90, 90, 90))
+    again = adapted(first, config(patch_size=(90, 90, 90)), ranks=1, machine=MACHINE)
+    assert again.patch_size == first.patch_size == (96, 96, 96)
+
+
+def test_patch_that_does_not_suit_the_courses_network_is_refused(plan):
+    course = plan.model_copy(update={"network": course_spec(1, 1, 4, upsampling=False)})
+    with pytest.raises(UsageError, match="90,96,96 for a network that needs multiples of 16,16,16"):
+        adapted(course, config(patch_size=(90, 96, 96)), ranks=1, machine=MACHINE)
 
 
 def test_position_keeps_its_place_within_an_epoch(plan):
@@ -58,6 +75,15 @@ def test_position_keeps_its_place_within_an_epoch(plan):
     assert (moved.ranks, moved.epochs) == (2, 9)
     assert carried_over(found, own, keep_epochs=True) == found
     assert carried_over(found, own, keep_epochs=False).epochs == own.epochs
+
+
+def test_a_run_that_was_done_is_extended_from_where_it_ended(plan):
+    own = first_position(plan, config(epochs=9)).model_copy(update={"epochs": 9})
+    done = own.model_copy(update={"epoch": 3, "epochs": 3})
+    assert carried_over(done, own, keep_epochs=False).extended_at == 3
+    assert carried_over(done, own, keep_epochs=True).extended_at is None
+    halfway = own.model_copy(update={"epoch": 2, "epochs": 3})
+    assert carried_over(halfway, own, keep_epochs=False).extended_at is None
 
 
 def test_differing_setting_is_named_with_both_values():
