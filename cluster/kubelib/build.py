@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import files, gobuild, host, images, rootfs
-from .report import KubeError, step, tail
+from .report import KubeError
 from .settings import Cluster, cache_folder
 
 PACKAGES = {
@@ -36,7 +34,7 @@ def build(cluster: Cluster) -> Built:
     """Makes whatever the cache does not hold yet; a second call takes a second."""
     started = time.monotonic()
     host.require_build_disk(cluster.state, cache_folder())
-    install_packages(cluster)
+    require_packages()
     root = rootfs.build(cluster.logs)
     gobuild.build_all(cluster.bin, cluster.logs)
     archives = _write_images(cluster, root)
@@ -44,37 +42,18 @@ def build(cluster: Cluster) -> Built:
     return Built(root, archives)
 
 
-def install_packages(cluster: Cluster) -> None:
-    """Installs the Debian packages that this machine lacks, if any, where that was agreed to.
+def require_packages() -> None:
+    """Makes sure that this machine has the Debian packages that it needs.
 
     Raises:
-        KubeError: some are missing and UNET_INSTALL=yes is not set; or apt failed.
+        KubeError: some are missing. `setup/machine packages`, which `make` calls first, lists
+            what apt would do, asks, and adds them.
     """
     missing = missing_packages()
-    if not missing:
-        return
-    lacks = f"lacks {', '.join(missing)}"
-    if not shutil.which("apt-get"):
-        raise KubeError("this machine", f"{lacks}, and apt-get", "install them yourself")
-    update = ["apt-get", "update"]
-    install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-    agreed = os.environ.get("UNET_INSTALL") in ("yes", "upgrade")
-    if not agreed:
-        commands = f"{' '.join(update)} && {' '.join(install)}"
-        raise KubeError("this machine", lacks, f"agree with UNET_INSTALL=yes, or run: {commands}")
-    log = cluster.logs / "build-apt.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with step(f"apt-get install {' '.join(missing)}", log), log.open("w") as output:
-        for command in (update, install):
-            done = subprocess.run(
-                command,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            if done.returncode:
-                raise KubeError(" ".join(command), f"failed:\n{tail(log)}", "see the log", log)
+    if missing:
+        install = f"apt-get update && apt-get install --no-install-recommends {' '.join(missing)}"
+        remedy = f"run: make packages-cluster, or: {install}"
+        raise KubeError("this machine", f"lacks {', '.join(missing)}", remedy)
 
 
 def missing_packages() -> list[str]:

@@ -113,7 +113,7 @@ def _build(cluster: Cluster, options: argparse.Namespace) -> int:
 def _up(cluster: Cluster, options: argparse.Namespace) -> int:
     with ownership.alone(cluster):
         count = options.nodes or cluster.wanted_nodes() or 3
-        build.install_packages(cluster)
+        build.require_packages()
         lifecycle.require_possible(cluster, count)
         built = build.build(cluster)
         lifecycle.up(cluster, built, count, options.audit)

@@ -185,7 +185,9 @@ def _build(program: Program, target: Path, log: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    command = ["nice", "go", "build", "-trimpath", "-buildvcs=false"]
+    # The linker drops what debuggers read (-s -w), so the compiler need not write it: a sixth of
+    # its time.
+    command = ["nice", "go", "build", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"]
     command += ["-ldflags", " ".join(["-s", "-w", *stamps]), "-o", str(temporary), program.package]
     with step(f"go build {program.name} {version}", log), log.open("w") as output:
         done = subprocess.run(

@@ -25,8 +25,11 @@ MADE = (
 )
 """What is made in a checkout, besides `NAME.egg-info`."""
 
-OF_THE_CACHE = ("bin", "buildah", "horovod", "images", "sshd", "wheelhouse", "seed", "base.tar")
-"""What the project keeps there, besides root file systems (`rootfs-KEY`)."""
+OF_THE_CACHE = (
+    *("bin", "buildah-*", "debian", "horovod", "images", "rootfs-*", "sshd", "wheelhouse"),
+    *("base.tar", "buildah", "seed"),
+)
+"""Patterns of what the project keeps there; the last three are earlier releases' names."""
 
 
 def clean(
@@ -63,8 +66,7 @@ def of_checkout(root: Path) -> list[Path]:
 
 def of_cache(cache: Path) -> list[Path]:
     """What the project keeps in its cache and nothing else that may lie there."""
-    paths = [cache / name for name in OF_THE_CACHE] + sorted(cache.glob("rootfs-*"))
-    return [path for path in paths if path.exists()]
+    return [path for pattern in OF_THE_CACHE for path in sorted(cache.glob(pattern))]
 
 
 def disk_usage(path: Path) -> int:

@@ -60,7 +60,10 @@ def of_task(task: str) -> list[Place]:
     cache = cache_folder()
     images = [
         Place(
-            "image builds", cache / "buildah", 3 * GB, lambda: _has(cache, "images/training-*.tar")
+            "image builds",
+            cache / "buildah-training",
+            3 * GB,
+            lambda: _has(cache, "images/training-*.tar"),
         ),
         Place("wheels", cache / "wheelhouse", 1 * GB, lambda: _has(cache, "wheelhouse/*.whl")),
         Place(

@@ -24,6 +24,8 @@ import pytest
 from machinelib import own_cluster
 from machinelib.text import Problem
 
+from support.hand_node import HAND
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUSYBOX = "unet.local/busybox:1"
 """On every node of the throwaway cluster; a shell and the usual small tools."""
@@ -248,6 +250,10 @@ def claim(name: str, *, shared: bool, size: str = "1Gi") -> dict:
 
 
 def real_nodes(kubectl: Kubectl) -> list[str]:
-    """Names of nodes that run pods."""
+    """Names of nodes that run pods: neither kwok's nor those that tests made by hand."""
     items = kubectl.get("nodes", "-l", "type!=kwok")["items"]
-    return [item["metadata"]["name"] for item in items]
+    return [
+        item["metadata"]["name"]
+        for item in items
+        if all(taint["key"] != HAND for taint in item["spec"].get("taints", []))
+    ]

@@ -28,6 +28,8 @@ from support.operator.kubernetes.objects import Object
 
 Result = TypeVar("Result")
 NODES = Kind("v1", "nodes")
+HAND = "unet.dev/hand"
+"""Key of its taint and of the label by which pods ask for it."""
 LEASE_NAMESPACE = "kube-node-lease"
 ROOM = {"cpu": "64", "memory": "256Gi", "pods": "200", "ephemeral-storage": "100Gi"}
 BEAT = 5.0
@@ -99,12 +101,12 @@ class HandNode:
     @property
     def selector(self) -> dict[str, str]:
         """What pods must select to come here."""
-        return {"unet.dev/hand": self.name}
+        return {HAND: self.name}
 
     @property
     def tolerations(self) -> list[dict[str, str]]:
         """What pods must tolerate to come here."""
-        return [{"key": "unet.dev/hand", "operator": "Exists", "effect": "NoSchedule"}]
+        return [{"key": HAND, "operator": "Exists", "effect": "NoSchedule"}]
 
     def close(self) -> None:
         """Takes the node away."""
@@ -144,7 +146,7 @@ class HandNode:
 
     async def _create(self) -> None:
         cluster = self.api.cluster
-        taint = {"key": "unet.dev/hand", "value": self.name, "effect": "NoSchedule"}
+        taint = {"key": HAND, "value": self.name, "effect": "NoSchedule"}
         await cluster.create(
             NODES,
             None,

@@ -145,7 +145,6 @@ def test_a_node_that_nothing_is_known_of_has_no_report(monkeypatch: pytest.Monke
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with nothing but an apt-get, which notes that it was called."""
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path)
-    monkeypatch.delenv("UNET_INSTALL", raising=False)
     called = tmp_path / "called"
     apt = tmp_path / "bin" / "apt-get"
     files.write_atomic(apt, f"#!/bin/sh\necho $* >>{called}\n", 0o755)
@@ -153,28 +152,16 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return called
 
 
-def test_nothing_is_installed_unasked(bare: Path):
+@pytest.mark.parametrize("agreed", ["", "yes"])
+def test_packages_are_named_and_left_to_their_one_installer(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, agreed: str
+):
+    monkeypatch.setenv("UNET_INSTALL", agreed)
     with pytest.raises(report.KubeError) as refused:
-        build.install_packages(settings.Cluster("unet-two"))
+        build.require_packages()
     assert "lacks iproute2, mmdebstrap, openssl, procps, socat, util-linux" in str(refused.value)
-    assert "UNET_INSTALL=yes, or run: apt-get update && apt-get install" in str(refused.value)
+    assert "make packages-cluster, or: apt-get update && apt-get install" in str(refused.value)
     assert not bare.exists()
-
-
-def test_what_was_agreed_to_is_installed(bare: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("UNET_INSTALL", "yes")
-    monkeypatch.setattr(build.shutil, "which", lambda name: name if name == "apt-get" else None)
-    build.install_packages(settings.Cluster("unet-two"))
-    update, install = bare.read_text().splitlines()
-    assert update == "update"
-    assert install.split()[-6:] == [
-        "iproute2",
-        "mmdebstrap",
-        "openssl",
-        "procps",
-        "socat",
-        "util-linux",
-    ]
 
 
 def test_the_disk_of_a_first_build_is_asked_of_every_file_system(

@@ -8,6 +8,8 @@ import pytest
 from machinelib import clean
 from machinelib.text import Problem
 
+OURS = ("bin", "buildah-operator", "buildah-training", "debian", "images", "rootfs-1")
+
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -20,7 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shared.mkdir()
     (shared / "kept").touch()
     (root / ".venv").symlink_to(shared)
-    for folder in ("bin", "rootfs-1", "someone's"):
+    for folder in (*OURS, "someone's"):
         (cache / folder).mkdir(parents=True)
     monkeypatch.setenv("UNET_CACHE", str(cache))
     return root
