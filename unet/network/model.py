@@ -33,6 +33,11 @@ def _convolution(
     x: keras.KerasTensor, filters: int, spec: NetworkSpec, name: str, portable: bool
 ) -> object:
     """3x3x3 convolution, normalisation, activation."""
+    # In bfloat16 oneDNN (of TensorFlow 2.21) leaves the gradient of the weights unwritten where
+    # there are two planes along the first axis: what was in that memory would be learnt from.
+    two_planes = x.shape[1] == 2 and keras.config.dtype_policy().compute_dtype == "bfloat16"
+    if two_planes:
+        x = keras.layers.ZeroPadding3D(((0, 1), (0, 0), (0, 0)), name=f"{name}_pad")(x)
     x = keras.layers.Conv3D(
         filters,
         3,
@@ -41,6 +46,8 @@ def _convolution(
         kernel_initializer="he_uniform",
         name=f"{name}_conv",
     )(x)
+    if two_planes:
+        x = keras.layers.Cropping3D(((0, 1), (0, 0), (0, 0)), name=f"{name}_crop")(x)
     x = _normalisation(spec, f"{name}_norm", portable)(x)
     if spec.kind == "course":
         return keras.layers.ReLU(name=f"{name}_relu")(x)
