@@ -36,7 +36,7 @@ REASONS = {
     "Debian and Python 3.11": "the system: libc, apt, Python, ssh, tini",
     "OpenVINO": "the faster backend of `evaluate`; without GPU and NPU",
     "SciPy with its BLAS": "resampling, components, distances",
-    "Intel MPI": "the ranks' transport and Hydra, which starts them; without MPCP, another way to start",
+    "Intel MPI": "the ranks' transport, and Hydra, which starts them",
     "NumPy with its BLAS": "everything",
     "Intel MPI: tuning tables": "collectives chosen by processor and fabric",
     "matplotlib": "overlays and curves of the report",
