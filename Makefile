@@ -15,6 +15,9 @@ export NO_PROXY := $(no_proxy)
 -include image/image.mk
 -include operator/operator.mk
 
+# Tests of the cluster, which wait a lot, beside all others; tests/conftest.py says which are which.
+SIDE_BY_SIDE := -n 2 --dist loadscope
+
 .PHONY: help lint test unit mpi fuzz chaos demo format architecture bench
 
 help:  ## print this list
@@ -52,7 +55,7 @@ test: packages-test lint  ## everything CI runs: unit, mpirun, API server, real 
 	$(MAKE) --no-print-directory cluster
 	$(MAKE) --no-print-directory cluster-images chart-lint check-generated
 	@echo "== $$(date +%T) tests"
-	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos"
+	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos" $(SIDE_BY_SIDE)
 
 bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=… as it says
 	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER))
