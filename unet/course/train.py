@@ -63,6 +63,7 @@ def train_settings(flags: CourseFlags, dataset: Dataset) -> TrainSettings:
         "region": "whole-tumour" if brain_tumour_labels(dataset.labels) else "all",
         "split": "course",
         "network": "course",
+        "keep": "best",
     }
     settings = TrainSettings.model_validate(translated(flags, dataset) | course)
     sizes = (settings.batch_size, settings.patch_size)  # no part of the identity, yet asked for

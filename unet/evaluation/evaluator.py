@@ -18,7 +18,7 @@ from unet.data.volume import Volume, read_case
 from unet.evaluation.file_identity import identify
 from unet.evaluation.folder import CaseResult, Folder, Settings
 from unet.evaluation.metrics import RegionScore, score_region
-from unet.evaluation.postprocess import Postprocess, candidate_dice, model_digest
+from unet.evaluation.postprocess import Learnt, candidate_dice, model_digest
 from unet.evaluation.select_cases import select_cases
 from unet.inference.prediction_file import compact, knows_sides, read_header, write_volume
 from unet.inference.predictor import Predictor
@@ -206,7 +206,7 @@ class Evaluator:
 
 
 def make_settings(
-    saved: SavedModel, dataset: Dataset, wanted: str, postprocess: Postprocess, predictor: Predictor
+    saved: SavedModel, dataset: Dataset, wanted: str, learnt: Learnt, predictor: Predictor
 ) -> Settings:
     """Settles what is evaluated; the same for every shard.
 
@@ -225,10 +225,12 @@ def make_settings(
         channels=saved.channel_names,
         window_overlap=predictor.overlap,
         mirror=bool(predictor.mirror_axes),
-        postprocess=postprocess,
+        postprocess=learnt.postprocess,
         tolerances=TOLERANCES,
         label_values={region.name: region.labels for region in target.regions},
         channel_places=predictor.recipe.channels,
+        epoch_chosen_on=saved.split.validation if saved.chosen and saved.split else (),
+        postprocess_chosen_on=learnt.cases,
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from statistics import mean
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,6 +35,12 @@ class CaseUse(BaseModel):
 
     id: str
     use: Use
+
+
+NO_PART_OF_A_SCORE = {
+    *("cases", "selection", "model", "trained_on"),
+    *("epoch_chosen_on", "postprocess_chosen_on"),
+}
 
 
 class Settings(BaseModel):
@@ -59,11 +66,15 @@ class Settings(BaseModel):
     """By region, as the data set numbers them."""
     channel_places: tuple[int, ...] = ()
     """Where the data set's files hold the model's channels."""
+    epoch_chosen_on: tuple[str, ...] = ()
+    """Cases whose validation Dice chose the model's epoch; none where the last was kept."""
+    postprocess_chosen_on: tuple[str, ...] = ()
+    """Cases on which the post-processing was chosen."""
 
     @property
     def digest(self) -> str:
         """Names what a case's score depends on; the selection of cases is no part of it."""
-        relevant = self.model_dump_json(exclude={"cases", "selection", "model", "trained_on"})
+        relevant = self.model_dump_json(exclude=NO_PART_OF_A_SCORE)
         return hashlib.sha256(relevant.encode()).hexdigest()[:16]
 
 
@@ -90,16 +101,23 @@ class CaseResult(BaseModel):
     images: tuple[FileIdentity, ...] = ()
     label: FileIdentity | None = None
     """Of the files that were read; nothing from releases that did not record them."""
+    absent: tuple[str, ...] = ()
+    """Regions that no case of the evaluation has, and which no mean counts."""
 
     @property
     def dice(self) -> float:
         """Mean over the regions of the Dice over the whole volume."""
-        return sum(score.dice for score in self.regions) / len(self.regions)
+        return mean(score.dice for score in self.counted)
 
     @property
     def dice_course_crop(self) -> float:
         """Mean over the regions of the course's Dice."""
-        return sum(score.dice_course_crop for score in self.regions) / len(self.regions)
+        return mean(score.dice_course_crop for score in self.counted)
+
+    @property
+    def counted(self) -> tuple[RegionScore, ...]:
+        """The regions that means count."""
+        return tuple(score for score in self.regions if score.region not in self.absent)
 
     @property
     def distance_unit(self) -> Literal["mm", "voxels"]:
@@ -207,11 +225,12 @@ def as_begun(folder: Folder, settings: Settings) -> Settings:
     others all the same.
     """
     try:
-        begun = folder.settings().postprocess
+        begun = folder.settings()
     except DataError:
         return settings
-    same = settings.model_copy(update={"postprocess": begun})
-    return same if same.digest == folder.settings().digest else settings
+    rules = {name: getattr(begun, name) for name in ("postprocess", "postprocess_chosen_on")}
+    same = settings.model_copy(update=rules)
+    return same if same.digest == begun.digest else settings
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -15,12 +15,17 @@ SEED = 816
 """Fixed, so that the same results always print the same interval."""
 BATCH_VALUES = 1_000_000
 """Values that are resampled at once, at most; bounds the memory."""
+LEAST_CASES = 5
+"""Below, resampling says little: of four cases one draw in 64 is one case four times over."""
 SAME = 1e-12
 """Spread, of the largest value or of 1, below which values are equal but for rounding."""
 
 
 class Estimate(BaseModel):
-    """A mean over cases and its interval; `low` and `high` are None for a single case."""
+    """A mean over cases and its interval.
+
+    `low` and `high` are None for fewer than `LEAST_CASES`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,8 +65,8 @@ def bootstrap_mean(
     if not len(cases):
         return None
     mean = float(cases.mean())
-    if len(cases) == 1:
-        return Estimate(mean=mean, low=None, high=None, count=1)
+    if len(cases) < LEAST_CASES:
+        return Estimate(mean=mean, low=None, high=None, count=len(cases))
     if np.ptp(cases) <= SAME * max(1.0, np.abs(cases).max()):
         # Every resample has this mean; BCa, which measures how they spread, has no answer.
         return Estimate(mean=mean, low=mean, high=mean, count=len(cases))

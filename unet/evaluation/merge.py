@@ -7,7 +7,7 @@ import io
 
 from unet.evaluation.folder import CaseResult, Folder
 from unet.evaluation.metrics import RegionScore
-from unet.evaluation.summary import Results, summarise
+from unet.evaluation.summary import Results, summarise, without_absent
 
 
 def merge(folder: Folder) -> Results | None:
@@ -22,6 +22,7 @@ def merge(folder: Folder) -> Results | None:
     if not cases:
         return None
     missing = tuple(case for case, result in results.items() if result is None)
+    cases = without_absent(cases)
     return Results(settings=settings, summary=summarise(settings, cases, missing), cases=cases)
 
 

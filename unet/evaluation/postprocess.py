@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,8 +23,8 @@ from unet.system.errors import DataError, DiskError
 FILE = "postprocess.json"
 LEAST_GAIN = 0.001
 """Of mean Dice; below it a rule would only hide small lesions."""
-LEAST_CASES = 5
-"""Four cases that all gain do so by chance once in sixteen times."""
+PARTS = 5
+"""Of the cases, to see what choosing a rule is worth."""
 
 KEEP_ALL = "keep all"
 LARGEST = "largest component"
@@ -63,9 +64,11 @@ class Learnt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model_sha256: str
+    model_sha256: str = ""
     """Of the model that was evaluated; a model trained further has no rules yet."""
-    postprocess: Postprocess
+    postprocess: Postprocess = Postprocess()
+    cases: tuple[str, ...] = ()
+    """On which it was chosen; none from releases that did not record them."""
 
 
 def candidate_dice(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -98,11 +101,27 @@ def choose(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> Postprocess:
     )
 
 
+def cross_fitted(cases: Sequence[Mapping[str, Mapping[str, float]]]) -> list[float]:
+    """The mean Dice of each case under rules that were chosen on other cases.
+
+    The cases are dealt out to `PARTS`; each part is scored with the rules that the others choose,
+    so that the mean says what choosing is worth on cases that chose nothing.
+    """
+    chosen = [
+        choose([case for index, case in enumerate(cases) if index % PARTS != part]).rules
+        for part in range(min(PARTS, len(cases)))
+    ]
+    return [
+        fmean(case[region][chosen[index % PARTS].get(region, KEEP_ALL)] for region in case)
+        for index, case in enumerate(cases)
+    ]
+
+
 def _best(cases: Sequence[Mapping[str, float]]) -> str:
     best = max(CANDIDATES, key=lambda rule: np.mean([case[rule] for case in cases]))
     # Few gains above many zeros: there BCa's lower end leaves 0 sooner than the percentile's.
     gain = bootstrap_mean([case[best] - case[KEEP_ALL] for case in cases], method="percentile")
-    if gain is None or gain.low is None or len(cases) < LEAST_CASES:
+    if gain is None or gain.low is None:
         return KEEP_ALL
     return best if gain.low > 0 and gain.mean >= LEAST_GAIN else KEEP_ALL
 
@@ -112,7 +131,7 @@ def model_digest(model_file: Path) -> str:
     return hashlib.sha256(model_file.read_bytes()).hexdigest()
 
 
-def load_postprocess(model_file: Path) -> Postprocess:
+def load_postprocess(model_file: Path) -> Learnt:
     """The rules saved beside a model file; none if there are none of this very model.
 
     Raises:
@@ -122,21 +141,20 @@ def load_postprocess(model_file: Path) -> Postprocess:
     try:
         learnt = Learnt.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Postprocess()
+        return Learnt()
     except (OSError, ValidationError) as error:
         found = " ".join(str(error).split())[:200]
         raise DataError(str(file), found, "remove it, then evaluate the validation cases") from None
-    return learnt.postprocess if learnt.model_sha256 == model_digest(model_file) else Postprocess()
+    return learnt if learnt.model_sha256 == model_digest(model_file) else Learnt()
 
 
-def save_postprocess(model_file: Path, model_sha256: str, chosen: Postprocess) -> None:
+def save_postprocess(model_file: Path, learnt: Learnt) -> None:
     """Writes the rules beside the model file.
 
     Raises:
         DiskError: they cannot be written.
     """
     file = model_file.with_name(FILE)
-    learnt = Learnt(model_sha256=model_sha256, postprocess=chosen)
     try:
         write_text(file, learnt.model_dump_json(indent=1) + "\n")
     except OSError as error:

@@ -72,7 +72,7 @@ class _ImagePrediction:
 
     def __init__(self, settings: PredictSettings, saved: SavedModel) -> None:
         self._settings, self._saved = settings, saved
-        self._postprocess = load_postprocess(saved.path)
+        self._postprocess = load_postprocess(saved.path).postprocess
         self._predictors: dict[tuple[int, ...], Predictor] = {}
 
     def __call__(self, case: Case) -> Prediction:

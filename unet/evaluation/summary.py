@@ -38,6 +38,11 @@ class RegionSummary(BaseModel):
     empty: dict[str, int]
     """Cases by which mask is empty: both, truth, prediction."""
 
+    @property
+    def absent(self) -> bool:
+        """Whether no case has it, so that its figures count in no mean over regions."""
+        return self.empty["both"] + self.empty["truth"] == self.dice.count
+
 
 class Summary(BaseModel):
     """The whole evaluation in figures."""
@@ -55,6 +60,11 @@ class Summary(BaseModel):
     distance_unit: Unit
     regions: tuple[RegionSummary, ...]
 
+    @property
+    def counted(self) -> tuple[RegionSummary, ...]:
+        """The regions that means count: those that a case has, or all if there is none."""
+        return tuple(region for region in self.regions if not region.absent) or self.regions
+
 
 class Results(BaseModel):
     """The content of results.json."""
@@ -64,6 +74,22 @@ class Results(BaseModel):
     settings: Settings
     summary: Summary
     cases: tuple[CaseResult, ...]
+
+
+def without_absent(cases: tuple[CaseResult, ...]) -> tuple[CaseResult, ...]:
+    """The cases, with the regions that none of them has left out of their means.
+
+    A model marks such a region or does not; either figure, 0 or 1, says nothing of how well it
+    finds it.  If no case has any region, all are counted.
+    """
+    names = [score.region for score in cases[0].regions]
+    absent = tuple(
+        name
+        for index, name in enumerate(names)
+        if all(case.regions[index].empty in ("both", "truth") for case in cases)
+    )
+    absent = absent if len(absent) < len(names) else ()
+    return tuple(case.model_copy(update={"absent": absent}) for case in cases)
 
 
 def summarise(

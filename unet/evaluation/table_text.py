@@ -14,7 +14,7 @@ def table_text(results: Results) -> str:
     plural = "" if mean.count == 1 else "s"
     last = (
         f"mean Dice = {mean.mean:.4f}{interval_words(mean)}, "
-        f"{mean.count} case{plural}, whole volume"
+        f"{mean.count} case{plural}, on their own grid"
     )
     rows = [_head(results), *_case_rows(results), _mean_row(results)]
     return "\n".join([_aligned(rows), *notes(results), last])
@@ -32,8 +32,8 @@ def _case_rows(results: Results) -> list[list[str]]:
     tolerances = [f"{t:g}" for t in results.settings.tolerances]
     rows = []
     for case in results.cases:
-        scores = case.regions
-        row = [case.case, *([f"{s.dice:.4f}" for s in scores] if several else ())]
+        scores = case.counted
+        row = [case.case, *([f"{s.dice:.4f}" for s in case.regions] if several else ())]
         row += [f"{case.dice:.4f}", f"{case.dice_course_crop:.4f}"]
         row.append(f"{np.mean([s.hd95 for s in scores]):.2f}")
         row += [f"{np.mean([s.nsd[t] for s in scores]):.4f}" for t in tolerances]
@@ -48,9 +48,9 @@ def _mean_row(results: Results) -> list[str]:
     row += [f"{summary.mean_dice.mean:.4f}", f"{summary.mean_dice_course_crop.mean:.4f}"]
     if summary.distance_unit == "mixed":
         return row + ["-"] * (1 + len(settings.tolerances))
-    row.append(f"{np.mean([r.hd95.mean for r in summary.regions if r.hd95]):.2f}")
+    row.append(f"{np.mean([r.hd95.mean for r in summary.counted if r.hd95]):.2f}")
     for tolerance in settings.tolerances:
-        shares = [r.nsd[f"{tolerance:g}"].mean for r in summary.regions if r.nsd]
+        shares = [r.nsd[f"{tolerance:g}"].mean for r in summary.counted if r.nsd]
         row.append(f"{np.mean(shares):.4f}")
     return row
 

@@ -16,7 +16,7 @@ def termination_message(results: Results, report: str) -> dict[str, object]:
     """
     summary = results.summary
     interval = [summary.mean_dice.low, summary.mean_dice.high]
-    distances = [region.hd95.mean for region in summary.regions if region.hd95]
+    distances = [region.hd95.mean for region in summary.counted if region.hd95]
     return {
         "kind": "report",
         "code": 0,

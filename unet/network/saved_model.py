@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -43,6 +44,8 @@ class About(BaseModel):
     channel_names: tuple[str, ...]
     validation_dice: float | None = None
     epoch: int | None = None
+    keep: Literal["last", "best"] = "best"
+    """Whether the epoch is the last, or that of the best validation Dice, as in older releases."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class SavedModel:
     def recipe(self) -> Recipe:
         """How a case must be prepared for it."""
         return self.plan.recipe
+
+    @property
+    def chosen(self) -> bool:
+        """Whether validation cases chose its epoch."""
+        return self.about.keep == "best" and self.about.validation_dice is not None
 
     @property
     def split(self) -> Split | None:

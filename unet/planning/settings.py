@@ -47,6 +47,7 @@ FREE_TO_CHANGE = {
     "epochs",
     "max_bad_cases",
     "validate_every",
+    "keep",
     "batch_size",
     "patch_size",  # halved when an attempt ran out of memory
 }
@@ -151,7 +152,12 @@ class TrainSettings(Settings):
         None, description="for a global batch of 8; scaled to the real one"
     )
     validate_every: Annotated[CountOrAuto, Flag("EPOCHS", TRAINING)] = Field(
-        None, description="score whole volumes so often (default: ten times a run)"
+        None, description="score the validation cases so often (default: ten times a run)"
+    )
+    keep: Annotated[Literal["last", "best"], Flag(None, TRAINING)] = Field(
+        "last",
+        description="epoch whose averaged weights become the model: the {default} (default), for "
+        "which validation cases choose nothing, or the one with the best validation Dice",
     )
     threads: Annotated[CountOrAuto, Flag("N", TRAINING)] = Field(
         None, description="per rank (default: OMP_NUM_THREADS, else cores)"

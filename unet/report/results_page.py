@@ -110,7 +110,10 @@ def _facts(results: Results) -> dict[str, str]:
         "Input channels": ", ".join(settings.channels),
         "Windows": f"Gaussian weights, overlap {settings.window_overlap:g}, "
         + ("left and right mirrored" if settings.mirror else "not mirrored"),
-        "Post-processing": str(settings.postprocess),
+        "Post-processing": str(settings.postprocess)
+        + (
+            f", chosen on {len(chosen)} cases" if (chosen := settings.postprocess_chosen_on) else ""
+        ),
         "Engine": ", ".join(sorted({case.backend for case in results.cases})),
         "Time": f"{np.mean([case.seconds for case in results.cases]):.1f} s a case",
     }

@@ -33,7 +33,7 @@ def make_tiles(results: Results) -> list[Tile]:
     """Mean Dice first, then the course's, distances, surfaces and lesions."""
     summary = results.summary
     return [
-        _dice("Mean Dice, whole volume", summary.mean_dice, big=True),
+        _dice("Mean Dice, case's own grid", summary.mean_dice, big=True),
         _dice("Dice, course crop", summary.mean_dice_course_crop),
         *_distances(summary),
         *_surfaces(summary, results.settings.tolerances),
@@ -42,7 +42,7 @@ def make_tiles(results: Results) -> list[Tile]:
 
 
 def _dice(name: str, estimate: Estimate, *, big: bool = False) -> Tile:
-    note = "one case"
+    note = "one case" if estimate.count == 1 else f"{estimate.count} cases: no interval"
     if estimate.low is not None and estimate.high is not None:
         note = f"{'95 % interval ' if big else ''}{estimate.low:.3f} to {estimate.high:.3f}"
     return Tile(name, f"{estimate.mean:.3f}", note=note, big=big)
@@ -50,10 +50,10 @@ def _dice(name: str, estimate: Estimate, *, big: bool = False) -> Tile:
 
 def _distances(summary: Summary) -> list[Tile]:
     """HD95 over the regions; nothing where it has no mean."""
-    means = [region.hd95.mean for region in summary.regions if region.hd95]
+    means = [region.hd95.mean for region in summary.counted if region.hd95]
     if not means:
         return []
-    medians = [r.hd95_median for r in summary.regions if r.hd95_median is not None]
+    medians = [r.hd95_median for r in summary.counted if r.hd95_median is not None]
     note = f"median {np.mean(medians):.1f} {summary.distance_unit}" if medians else ""
     return [Tile("HD95", f"{np.mean(means):.1f}", summary.distance_unit, note)]
 
@@ -63,7 +63,7 @@ def _surfaces(summary: Summary, tolerances: tuple[float, ...]) -> list[Tile]:
     tiles = []
     unit: str = summary.distance_unit
     for tolerance in (f"{tolerance:g}" for tolerance in tolerances):
-        shares = [region.nsd[tolerance].mean for region in summary.regions if region.nsd]
+        shares = [region.nsd[tolerance].mean for region in summary.counted if region.nsd]
         if shares:
             within = unit.removesuffix("s") if tolerance == "1" else unit
             name = f"NSD at {tolerance} {within}"

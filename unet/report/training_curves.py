@@ -16,7 +16,7 @@ def training_curves(epochs: list[dict[str, float]]) -> list[CaptionedChart]:
     curves = []
     for key, name, ink, unit_y in (
         ("loss", "Training loss", Ink.BLUE, False),
-        ("val_dice", "Validation Dice, whole volume", Ink.ACCENT, True),
+        ("val_dice", "Validation Dice, training grid", Ink.ACCENT, True),
     ):
         points = [(e["epoch"], e[key]) for e in epochs if key in e and math.isfinite(e[key])]
         if len(points) > 1:

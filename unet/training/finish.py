@@ -1,9 +1,10 @@
-"""The end of a training: the best validated weights become the final model."""
+"""The end of a training: its last or its best weights become the final model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,37 @@ class Trained:
     learned: bool | None
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The epoch whose weights are the model.
+
+    Attributes:
+        epoch: its number; None before the first.
+        dice: its validation Dice on the training grid; None where it was not validated.
+    """
+
+    epoch: int | None
+    dice: float | None
+
+
 class FinalModel:
-    """The best weights of this life, and where they are written in the end."""
+    """The weights that become the model, and where they are written in the end.
+
+    Args:
+        keep: `last`, the averaged weights after the last epoch, or `best`, those after the epoch
+            with the best validation Dice.
+    """
 
     def __init__(
-        self, run: Path, data: TrainingData, trainer: Trainer, store: CheckpointStore
+        self,
+        run: Path,
+        data: TrainingData,
+        trainer: Trainer,
+        store: CheckpointStore,
+        keep: Literal["last", "best"],
     ) -> None:
         self.run, self.data, self.trainer, self.store = run, data, trainer, store
+        self.keep = keep
         self._best_weights: list[NDArray[np.float32]] | None = None
 
     @property
@@ -48,9 +73,16 @@ class FinalModel:
         """The model's file in the course's form."""
         return self.run / "model" / COURSE_FILE
 
-    def keep_weights(self) -> None:
-        """Remembers the present weights as the best."""
-        self._best_weights = self._present_weights()
+    def chosen(self, position: Position) -> Chosen:
+        """The epoch whose weights are the model, for a run that ends here."""
+        if self.keep == "best" and position.best_epoch is not None:
+            return Chosen(position.best_epoch, position.best_dice)
+        return Chosen(position.epoch or None, position.dice)
+
+    def keep_best(self) -> None:
+        """Remembers the present weights, which are the best so far, where they may be wanted."""
+        if self.keep == "best":
+            self._best_weights = self._present_weights()
 
     def forget_weights(self) -> None:
         """Forgets them, since they may be later than what a roll-back restores."""
@@ -59,29 +91,33 @@ class FinalModel:
     def write(self, position: Position) -> None:
         """Writes the model in both forms.
 
-        Its weights are those kept, else those of the best checkpoint, else the present ones.
-
         Raises:
             DiskError: the disk is full or not writable.
             PeerLostError: a newer attempt has the run.
         """
-        weights = self._best_weights
-        if weights is None:
-            best = self.store.best()
-            if best is not None:
-                self.trainer.restore(best.arrays, str(best.path))
-            weights = self._present_weights()
+        chosen = self.chosen(position)
+        weights = self._best() if chosen.epoch != position.epoch else self._present_weights()
         self.store.fence.check()
         about = About(
             plan=self.data.plan,
             split=self.data.split,
             dataset_name=self.data.dataset.name,
             channel_names=self.data.fingerprint.channel_names,
-            validation_dice=position.best_dice,
-            epoch=position.best_epoch,
+            validation_dice=chosen.dice,
+            epoch=chosen.epoch,
+            keep=self.keep,
         )
         save_model(self.path.with_name(OWN_FILE), about, weights)
         save_model(self.path, about, weights)  # last: it has always meant that a run is done
+
+    def _best(self) -> list[NDArray[np.float32]]:
+        """Those kept in this life, else those of the best checkpoint."""
+        if self._best_weights is not None:
+            return self._best_weights
+        best = self.store.best()
+        if best is not None:
+            self.trainer.restore(best.arrays, str(best.path))
+        return self._present_weights()
 
     def _present_weights(self) -> list[NDArray[np.float32]]:
         return strip_supervision(self.trainer.model, self.trainer.averaged_weights())
@@ -92,7 +128,8 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
     if comm.rank == 0:
         model.write(position)
     comm.barrier()
-    data, dice = model.data, position.best_dice
+    data, chosen = model.data, model.chosen(position)
+    dice = chosen.dice
     held_out = data.fingerprint.of(data.split.validation)
     learned = has_learned(dice, held_out, data.plan.target, position.global_step)
     if learned is False:
@@ -108,7 +145,9 @@ def finish(model: FinalModel, position: Position, comm: Comm, reporter: Reporter
         "done",
         code=0,
         val_dice=significant(dice),
-        epoch=position.best_epoch,
+        epoch=chosen.epoch,
+        best_val_dice=significant(position.best_dice),
+        best_epoch=position.best_epoch,
         model=model.path.relative_to(model.run),
         learned=None if learned is None else "yes" if learned else "no",
     )

@@ -102,9 +102,9 @@ def _end_epoch(run: Run, position: Position, feed_wait: float | None) -> Positio
     last = number >= epochs
     validation = _validate(run, position, last) if ending.validates else Validation(None, None)
     best = position.would_be_best(validation.dice, whole=validation.whole)
-    position = position.after_epoch(epochs, validation.dice if best else None)
+    position = position.after_epoch(epochs, validation.dice, best=best)
     if best:
-        run.model.keep_weights()
+        run.model.keep_best()
     position = run.checkpoints.save(position, best=best)
     steps_per_second = 1 / run.time.step_seconds
     curves = {

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 class Position(BaseModel):
     """Where training stands: with the seed, all that sampling and augmentation need."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A later release's checkpoint may say more.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     epoch: int  # epochs completed
     step: int  # steps completed within the epoch that follows
@@ -20,6 +21,7 @@ class Position(BaseModel):
     threads: int
     rate_factor: float = 1.0  # halved by every roll-back
     rollbacks: int = 0
+    dice: float | None = None  # of the newest complete epoch, if it was validated
     best_dice: float | None = None
     best_epoch: int | None = None
     elapsed: float = 0.0  # seconds that the run has used, over all its lives
@@ -66,12 +68,15 @@ class Position(BaseModel):
             return dice is not None
         return whole and dice >= self.best_dice
 
-    def after_epoch(self, epochs: int, best_dice: float | None) -> Position:
+    def after_epoch(
+        self, epochs: int, dice: float | None = None, *, best: bool = False
+    ) -> Position:
         """The position between this epoch, which is ended, and the next.
 
         Args:
             epochs: how many there will be.
-            best_dice: this epoch's, where it is the best so far.
+            dice: this epoch's, if it was validated.
+            best: whether that is the best so far.
         """
         number = self.epoch + 1
         return self.model_copy(
@@ -81,7 +86,8 @@ class Position(BaseModel):
                 "losses": 0.0,
                 "epochs": epochs,
                 "loss": self.losses / max(1, self.step),
-                "best_dice": self.best_dice if best_dice is None else best_dice,
-                "best_epoch": self.best_epoch if best_dice is None else number,
+                "dice": dice,
+                "best_dice": dice if best else self.best_dice,
+                "best_epoch": number if best else self.best_epoch,
             }
         )

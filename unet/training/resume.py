@@ -99,17 +99,25 @@ def require_same_settings(
 ) -> None:
     """Refuses to go on with other settings than the run was begun with.
 
+    A setting that the release which began the run did not know had its default.
+
     Raises:
         UsageError: names the first field that differs.
     """
     for name in sorted(saved.keys() | given.keys()):
-        before, now = saved.get(name), given.get(name)
+        before, now = saved.get(name, _default(name)), given.get(name)
         if before != now:
             raise UsageError(
                 "--" + name.replace("_", "-"),
                 f"{_in_words(now)}, but {where} was written with {_in_words(before)}",
                 "give the same, another --output, or --resume never",
             )
+
+
+def _default(name: str) -> JsonValue:
+    field = TrainSettings.model_fields.get(name)
+    default: JsonValue = None if field is None or field.is_required() else field.default
+    return default
 
 
 def _in_words(value: JsonValue) -> str:

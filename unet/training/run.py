@@ -132,7 +132,7 @@ def assemble(
         checkpoints=checkpoints,
         bad_steps=BadSteps(checkpoints, comm, reporter),
         tensorboard=TensorBoardLog(config.output / "tensorboard"),
-        model=FinalModel(config.output, data, trainer, store),
+        model=FinalModel(config.output, data, trainer, store, config.keep),
     )
 
 

@@ -1,4 +1,4 @@
-"""Whole-volume Dice of the validation cases, dealt out over ranks."""
+"""Validation Dice: whole cases on the training grid, dealt out over ranks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Validation:
     """What one round over the validation cases found.
 
     Attributes:
-        dice: mean over regions and cases of all ranks; None without cases.
+        dice: mean over cases of all ranks, and regions that any of them has; None without cases.
         picture: of this rank's first case, ``[height, width, 3]`` from 0 to 1; None without one.
         whole: whether every case was scored.
     """
@@ -69,20 +69,25 @@ class Validator:
         """
         self.model.set_weights(strip_supervision(trainer.model, trainer.averaged_weights()))
         cases = self.data.split.validation
-        sum_and_count, picture, whole = np.zeros(2), None, True
+        regions = len(self.data.plan.target.regions)
+        # Of each region: the sum of its Dice, its cases, and those that have it.
+        sums, picture, whole = np.zeros((3, regions)), None, True
         for first in range(0, len(cases), self.comm.size):
             if not goes_on(first, len(cases)):
                 whole = False
                 break
             for case in cases[first : first + self.comm.size][self.comm.rank :][:1]:
                 predicted, actual = self._masks(case)
-                scores = [dice(predicted[..., r], actual[..., r]) for r in range(actual.shape[-1])]
-                counted = [score for score in scores if not math.isnan(score)]
-                sum_and_count += (sum(counted), len(counted))
+                for r in range(regions):
+                    score = dice(predicted[..., r], actual[..., r])
+                    sums[:, r] += (score, 1, float(actual[..., r].any()))
                 if picture is None:
                     picture = self._picture(case, predicted, actual)
-        total, count = self.comm.allreduce_sum(sum_and_count)
-        return Validation(float(total / count) if count else None, picture, whole)
+        total, count, having = self.comm.allreduce_sum(sums)
+        # A region that no case has says nothing of how well it is found.
+        counts = having > 0 if having.any() else count > 0
+        mean = float((total[counts] / count[counts]).mean()) if counts.any() else None
+        return Validation(mean, picture, whole)
 
     def _masks(self, case: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Predicted and actual masks of a case's regions, ``[D, H, W, R]`` each."""

@@ -126,7 +126,7 @@ class TrainingProgress(Lenient):
     step: int | None = Field(default=None, description="Step within the epoch.")
     loss: float | None = Field(default=None, description="Training loss.")
     validation_dice: float | None = Field(
-        default=None, description="Dice of the last validation, 0 to 1."
+        default=None, description="Dice of the last validation, 0 to 1, on the training grid."
     )
     samples_per_second: float | None = Field(
         default=None,
@@ -146,7 +146,9 @@ class EvaluationResult(Lenient):
 
     round: int | None = Field(default=None, description="Which evaluation this is, from 1.")
     cases: int | None = Field(default=None, description="Cases scored.")
-    mean_dice: float | None = Field(default=None, description="Mean Dice, 0 to 1.")
+    mean_dice: float | None = Field(
+        default=None, description="Mean Dice, 0 to 1, on each case's own grid."
+    )
     mean_dice_interval: list[float] | None = Field(
         default=None, description="95 % interval of the mean Dice."
     )
@@ -223,7 +225,7 @@ class Status(Lenient):
     )
     dice: float | None = Field(
         default=None,
-        description="Best known Dice, 0 to 1: of the last validation, then of the evaluation.",
+        description="Newest Dice, 0 to 1: of the last validation, then of the evaluation.",
     )
     evaluation_round: int | None = Field(
         default=None, description="Number of the evaluation that was begun last, from 1."

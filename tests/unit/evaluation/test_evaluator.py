@@ -10,9 +10,11 @@ from support.balls import SHAPE, make_about, make_data, some_weights
 from unet.cli.main import main
 from unet.data.msd import load_dataset
 from unet.evaluation.evaluator import channels_for, target_for
-from unet.evaluation.folder import parse_shard
+from unet.evaluation.folder import Folder, parse_shard
+from unet.evaluation.merge import merge
 from unet.evaluation.metrics import dice
-from unet.evaluation.postprocess import Postprocess, model_digest, save_postprocess
+from unet.evaluation.postprocess import Learnt, Postprocess, model_digest, save_postprocess
+from unet.evaluation.table_text import table_text
 from unet.network.saved_model import load_model, save_model
 from unet.system.errors import DataError, UsageError
 
@@ -137,7 +139,8 @@ class TestShards:
         out, model = tmp_path / "out", tmp_path / "model" / model_file.name
         evaluate(data, model, out)
         rules = Postprocess(rules={"lesion": "largest component"})
-        save_postprocess(model, model_digest(model), rules)  # as a report does
+        learnt = Learnt(model_sha256=model_digest(model), postprocess=rules, cases=("case_0",))
+        save_postprocess(model, learnt)  # as a report does
         assert evaluate(data, model, out, "--shard", "1/3") == 0
         assert evaluate(data, model, tmp_path / "anew", "--cases", "case_0") == 0
         assert main(["report", "--output", str(out)]) == 0
@@ -146,6 +149,9 @@ class TestShards:
             for folder in (out, tmp_path / "anew")
         )
         assert (begun, anew) == ({}, rules.rules)
+        said = table_text(merge(Folder(tmp_path / "anew")))
+        assert "Post-processing (lesion: largest component) was chosen on these cases" in said
+        assert "was chosen" not in table_text(merge(Folder(out)))
 
     def test_a_picture_left_out_is_drawn_when_it_is_asked_for(self, data, model_file, tmp_path):
         evaluate(data, model_file, tmp_path, "--shard", "0/3", "--no-overlays")
@@ -193,7 +199,7 @@ def test_the_termination_message_is_the_contracts(evaluated, results, tmp_path, 
         "code": 0,
         "cases": 3,
         "meanDice": round(mean["mean"], 4),
-        "meanDiceInterval": [round(mean["low"], 4), round(mean["high"], 4)],
+        "meanDiceInterval": None,  # of three cases
         "dicePerRegion": {"lesion": round(mean["mean"], 4)},
         "hd95": round(results["summary"]["regions"][0]["hd95"]["mean"], 4),
         "hd95Unit": "mm",

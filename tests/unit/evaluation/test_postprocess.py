@@ -9,9 +9,11 @@ from unet.evaluation.postprocess import (
     FILE,
     KEEP_ALL,
     LARGEST,
+    Learnt,
     Postprocess,
     candidate_dice,
     choose,
+    cross_fitted,
     load_postprocess,
     model_digest,
     save_postprocess,
@@ -74,13 +76,32 @@ class TestChoice:
         assert choose([]).changes_nothing
 
 
+class TestChoosingOnOthers:
+    def test_a_rule_that_helps_every_case_is_worth_its_gain(self):
+        cases = [{"r": PLAIN["r"] | {LARGEST: 0.9}}] * 20
+        assert cross_fitted(cases) == pytest.approx([0.9] * 20)
+
+    def test_a_gain_of_one_part_alone_is_worth_nothing_to_it(self):
+        lucky = {"r": PLAIN["r"] | {LARGEST: 1.0}}
+        cases = [lucky if index % 5 == 0 else PLAIN for index in range(20)]
+        plain = [case["r"][KEEP_ALL] for case in cases]
+        assert cross_fitted(cases)[0] == plain[0]
+
+    def test_regions_are_averaged_and_few_cases_keep_all(self):
+        case = {"one": PLAIN["r"], "two": PLAIN["r"] | {KEEP_ALL: 0.2}}
+        expected = (PLAIN["r"][KEEP_ALL] + 0.2) / 2
+        assert cross_fitted([case] * 3) == pytest.approx([expected] * 3)
+        assert cross_fitted([]) == []
+
+
 def test_rules_are_saved_beside_the_model_and_a_damaged_file_is_named(tmp_path):
     model = tmp_path / "model.hdf5"
     model.write_bytes(b"weights")
-    assert load_postprocess(model).changes_nothing
-    chosen = Postprocess(rules={"r": LARGEST})
-    save_postprocess(model, model_digest(model), chosen)
-    assert load_postprocess(model) == chosen
+    assert load_postprocess(model).postprocess.changes_nothing
+    rules = Postprocess(rules={"r": LARGEST})
+    learnt = Learnt(model_sha256=model_digest(model), postprocess=rules, cases=("a", "b"))
+    save_postprocess(model, learnt)
+    assert load_postprocess(model) == learnt
     (tmp_path / FILE).write_text("{")
     with pytest.raises(DataError, match=FILE):
         load_postprocess(model)
@@ -89,6 +110,7 @@ def test_rules_are_saved_beside_the_model_and_a_damaged_file_is_named(tmp_path):
 def test_a_model_that_was_trained_further_has_no_rules_yet(tmp_path):
     model = tmp_path / "model.hdf5"
     model.write_bytes(b"weights")
-    save_postprocess(model, model_digest(model), Postprocess(rules={"r": LARGEST}))
+    rules = Postprocess(rules={"r": LARGEST})
+    save_postprocess(model, Learnt(model_sha256=model_digest(model), postprocess=rules))
     model.write_bytes(b"better weights")
-    assert load_postprocess(model).changes_nothing
+    assert load_postprocess(model).postprocess.changes_nothing

@@ -11,7 +11,12 @@ def test_the_table_has_a_column_per_region_and_the_mean_below():
     assert lines[0].split()[:4] == ["case", "one", "two", "Dice"]
     mean = next(line for line in lines if line.startswith("mean "))
     assert mean.split()[3] == "0.7000"
-    assert re.match(r"mean Dice = 0\.7000 \(95 % interval 0\.6\d* to 0\.8\d*\), 2 cases", lines[-1])
+    assert lines[-1] == "mean Dice = 0.7000 (an interval needs 5 cases), 2 cases, on their own grid"
+
+
+def test_five_cases_have_an_interval():
+    last = table_text(make_results([0.6, 0.8, 0.7, 0.6, 0.8])).splitlines()[-1]
+    assert re.match(r"mean Dice = 0\.7000 \(95 % interval 0\.6\d* to 0\.7\d*\), 5 cases", last)
 
 
 def test_a_mean_over_cases_trained_on_is_marked():

@@ -5,7 +5,7 @@ from unet.report.score_tables import case_table, region_table
 
 def test_regions_have_a_table_only_where_there_are_several():
     assert region_table(make_results([0.5, 0.9])) is None
-    results = make_results([0.5, 0.9], regions=("one", "two"))
+    results = make_results([0.5, 0.9, 0.7, 0.5, 0.9], regions=("one", "two"))
     table = region_table(results)
     assert [row[0].text for row in table.rows] == ["one", "two"]
     dice = results.summary.regions[0].dice

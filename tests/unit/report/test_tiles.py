@@ -5,7 +5,7 @@ from unet.report.tiles import make_tiles
 
 
 def test_the_mean_dice_comes_first_with_its_interval():
-    results = make_results([0.5, 0.9, 0.7])
+    results = make_results([0.5, 0.9, 0.7, 0.5, 0.9])
     first, crop = make_tiles(results)[:2]
     mean = results.summary.mean_dice
     assert (first.big, first.value) == (True, "0.700")
@@ -13,8 +13,9 @@ def test_the_mean_dice_comes_first_with_its_interval():
     assert (crop.big, crop.note) == (False, f"{mean.low:.3f} to {mean.high:.3f}")
 
 
-def test_one_case_has_no_interval():
+def test_few_cases_have_no_interval():
     assert make_tiles(make_results([0.5]))[0].note == "one case"
+    assert make_tiles(make_results([0.5, 0.7]))[0].note == "2 cases: no interval"
 
 
 def test_distances_carry_their_unit_and_a_tolerance_of_1_has_no_plural():
@@ -41,7 +42,7 @@ def test_distances_of_mixed_units_have_no_tile():
     summary = summarise(millimetres.settings, cases)
     results = millimetres.model_copy(update={"cases": cases, "summary": summary})
     names = [tile.name for tile in make_tiles(results)]
-    assert names == ["Mean Dice, whole volume", "Dice, course crop", "Lesions found"]
+    assert names == ["Mean Dice, case's own grid", "Dice, course crop", "Lesions found"]
 
 
 def test_lesions_of_all_regions_are_counted():

@@ -247,15 +247,59 @@ def test_the_last_validation_ends_with_the_time_but_not_before_a_case(data, tmp_
     assert len(scored) == 1
 
 
-def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, tmp_path, monkeypatch):
+@pytest.fixture
+def worse_in_the_end(data, tmp_path, monkeypatch):
+    """A run of two epochs of which the first has the better Dice; its folder."""
     run = tiny.make_run(data, tmp_path / "run", epochs=2)
     scores = iter((0.9, 0.1))
     monkeypatch.setattr(Validator, "validate", lambda *_: Validation(next(scores), None))
-    train(tiny.train_config(data, run), Solo())
-    assert load_model(run).about.validation_dice == 0.9
-    (run / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
-    train(tiny.train_config(data, run), Solo())
-    assert load_model(run).about.validation_dice is None
+    return run
+
+
+def averages_of(run, step):
+    """The averaged weights of a checkpoint."""
+    arrays = np.load(run / "checkpoints" / step / "state.npz")
+    return [arrays[name] for name in sorted(arrays.files) if name.startswith("ema/")][1:]
+
+
+def test_the_last_averaged_weights_are_the_model(data, worse_in_the_end, capsys):
+    done = train(tiny.train_config(data, worse_in_the_end), Solo())
+    about = load_model(worse_in_the_end).about
+    assert (about.epoch, about.validation_dice, done.validation_dice) == (2, 0.1, 0.1)
+    said = capsys.readouterr().out
+    assert "event=done code=0 val_dice=0.1 epoch=2 best_val_dice=0.9 best_epoch=1" in said
+
+
+def test_which_epoch_is_kept_may_be_changed_when_a_run_is_done(data, worse_in_the_end):
+    models = {}
+    for keep in ("last", "best", "last"):
+        train(tiny.train_config(data, worse_in_the_end, keep=keep), Solo())
+        about, models[keep] = load_model(worse_in_the_end).about, weights(worse_in_the_end)
+        epoch, dice, step = {"last": (2, 0.1, "000008"), "best": (1, 0.9, "000004")}[keep]
+        assert (about.epoch, about.validation_dice) == (epoch, dice)
+        shadow = averages_of(worse_in_the_end, step)
+        for array in models[keep]:
+            assert any(a.shape == array.shape and np.array_equal(a, array) for a in shadow)
+    differ = (a != b for a, b in zip(models["last"], models["best"], strict=True))
+    assert any(array.any() for array in differ)
+
+
+def test_the_best_of_an_earlier_life_is_kept_after_a_resume(data, worse_in_the_end, monkeypatch):
+    during_step(monkeypatch, 6, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Terminated):
+        train(tiny.train_config(data, worse_in_the_end, keep="best"), Solo())
+    train(tiny.train_config(data, worse_in_the_end, keep="best"), Solo())
+    about = load_model(worse_in_the_end).about
+    assert (about.epoch, about.validation_dice) == (1, 0.9)
+
+
+def test_damaged_best_checkpoint_leaves_no_claim_of_its_dice(data, worse_in_the_end):
+    train(tiny.train_config(data, worse_in_the_end, keep="best"), Solo())
+    assert load_model(worse_in_the_end).about.validation_dice == 0.9
+    (worse_in_the_end / "checkpoints" / "000004" / "state.npz").write_bytes(b"")
+    train(tiny.train_config(data, worse_in_the_end, keep="best"), Solo())
+    about = load_model(worse_in_the_end).about
+    assert (about.epoch, about.validation_dice) == (2, 0.1)
 
 
 def test_crashed_with_a_damaged_newest_checkpoint_it_falls_back(

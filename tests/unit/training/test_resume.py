@@ -77,6 +77,15 @@ def test_position_keeps_its_place_within_an_epoch(plan):
     assert carried_over(found, own, keep_epochs=False).epochs == own.epochs
 
 
+def test_a_setting_that_an_older_release_did_not_know_had_its_default():
+    given = config().identity()
+    older = {name: value for name, value in given.items() if name not in ("network", "mirror")}
+    require_same_settings("there", older, given)
+    require_same_settings("there", given, older | {"network": "planned"})
+    with pytest.raises(UsageError, match="--network: course, but there was written with planned"):
+        require_same_settings("there", older, config(network="course").identity())
+
+
 def test_a_run_that_was_done_is_extended_from_where_it_ended(plan):
     own = first_position(plan, config(epochs=9)).model_copy(update={"epochs": 9})
     done = own.model_copy(update={"epoch": 3, "epochs": 3})
