@@ -23,15 +23,23 @@ spare_loopback(os.environ)
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-ONE_AFTER_THE_OTHER = ("tests/e2e/", "tests/integration/")
+ON_THE_CLUSTER = ("tests/e2e/", "tests/integration/")
 """Folders whose tests share one cluster, or one API server and operator."""
+ON_A_CLUSTER_OF_THEIR_OWN = tuple(
+    f"tests/e2e/cluster/test_{name}.py"
+    for name in ("control_groups", "down", "errors", "lifecycle", "node", "webhook")
+)
+"""Those that start one of two nodes (fixture `two_nodes`), and end it."""
 
 
 class OneCluster(LoadScopeScheduling):
-    """Deals tests out to processes: those of the cluster to one of them, others by file."""
+    """Deals tests out to processes: those of a cluster together, others by file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "cluster" if nodeid.startswith(ONE_AFTER_THE_OTHER) else nodeid.split("::")[0]
+        file = nodeid.split("::")[0]
+        if file in ON_A_CLUSTER_OF_THEIR_OWN:
+            return "own cluster"
+        return "cluster" if file.startswith(ON_THE_CLUSTER) else file
 
 
 @pytest.hookimpl(optionalhook=True)

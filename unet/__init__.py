@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         train,
     )
 
+__version__ = "0.1.0"
 __all__ = [
     "EvaluateSettings",
     "PredictSettings",

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from unet.system.errors import DiskError, ExitCode, MemoryShortError, UnetError, UsageError
+from unet import __version__
+from unet.system.errors import ExitCode, MemoryShortError, UnetError, UsageError
 from unet.system.logfmt import format_line
+from unet.system.os_error import of_either
 
 if TYPE_CHECKING:
     from unet.cli.command import Command
@@ -31,6 +33,16 @@ COMMANDS = {
     "rank": "run one rank and report how it ended (used by launch)",
 }
 
+EXTRAS = {
+    **dict.fromkeys(
+        ("tensorflow", "keras", "numpy", "scipy", "nibabel", "h5py", "psutil"), "train"
+    ),
+    **dict.fromkeys(("jinja2", "safetensors", "rich", "matplotlib"), "train"),
+    "openvino": "openvino",
+    **dict.fromkeys(("tf2onnx", "onnx", "onnxruntime"), "export"),
+}
+"""Module → the extra of pyproject.toml that brings it."""
+
 
 def build_parser(name: str) -> argparse.ArgumentParser:
     """Returns the parser of one command; only that command's module is imported."""
@@ -49,7 +61,7 @@ def usage() -> str:
     lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [
-            "usage: python -m unet COMMAND [flags]      python -m unet COMMAND --help",
+            "usage: python -m unet COMMAND [flags]      python -m unet COMMAND --help | --version",
             "",
             "Train and evaluate a 3D U-Net on Medical Segmentation Decathlon data.",
             "",
@@ -60,8 +72,8 @@ def usage() -> str:
             "  python -m unet train    --data_path phantom --output run --time-budget 2m",
             "  python -m unet evaluate --data_path phantom --saved_model run --output run/scores",
             "",
-            "Exit codes: 0 done, 2 usage, 10 data, 11 NaN, 12 disk, 13 peer lost, 14 memory,",
-            "143 terminated after a checkpoint.",
+            "Exit codes: 0 done, 1 machine or network failed, 2 usage, 10 data, 11 NaN, 12 disk,",
+            "13 peer lost, 14 memory, 143 terminated after a checkpoint.",
         ]
     )
 
@@ -74,6 +86,8 @@ def report_error(error: UnetError, events: TextIO | None = None) -> int:
         events: where the event goes, stdout by default.
     """
     print(f"error: {error}", file=sys.stderr)
+    if sys.stderr.isatty() and (events or sys.stdout).isatty():
+        return int(error.code)  # a person reads both
     fields = {"where": error.where, "found": error.found, "remedy": error.remedy}
     line = format_line({"event": "error", "code": int(error.code), **fields})
     print(line, file=events, flush=True)
@@ -83,6 +97,9 @@ def report_error(error: UnetError, events: TextIO | None = None) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        print(f"unet {__version__}")
+        return int(ExitCode.DONE)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return int(ExitCode.DONE if arguments else ExitCode.USAGE)
@@ -113,6 +130,12 @@ def guarded(command: str, action: Callable[[], int], events: TextIO | None = Non
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return report_error(DiskError.from_os(error.filename or command, error), events)
+        return report_error(of_either(error.filename or command, error), events)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRAS:
+            raise
+        extra = EXTRAS[error.name.partition(".")[0]]
+        remedy = f"run: pip install 'unet-operator[{extra}]'"
+        return report_error(UsageError(command, f"needs {error.name}", remedy), events)
     except KeyboardInterrupt:
         return 130

@@ -7,7 +7,7 @@ from pathlib import Path
 from unet.data.dataset import Dataset
 from unet.data.split import Split
 from unet.system.atomic_file import write_text
-from unet.system.errors import DiskError
+from unet.system.os_error import while_writing
 
 LISTS = {"train.csv": "training", "validate.csv": "validation", "test.csv": "test"}
 
@@ -28,4 +28,4 @@ def write_lists(split: Split, dataset: Dataset) -> None:
         try:
             write_text(Path(name), list_text(split, use, dataset))
         except OSError as error:
-            raise DiskError.from_os(name, error) from error
+            raise while_writing(name, error) from error

@@ -16,7 +16,8 @@ from unet.data.brain_tumour import brain_tumour_labels
 from unet.data.dataset import Dataset
 from unet.data.msd import load_dataset
 from unet.planning.settings import TrainSettings
-from unet.system.errors import DiskError, UsageError
+from unet.system.errors import UsageError
+from unet.system.os_error import while_writing
 
 ABOUT = "Train the course's 3D U-Net; under mpirun all ranks train one model together."
 
@@ -112,4 +113,4 @@ def _publish(model: Path, saved_model: Path) -> None:
         if log.is_file():
             shutil.copyfile(log, saved_model.parent / log.name)
     except OSError as error:
-        raise DiskError.from_os(saved_model, error) from error
+        raise while_writing(saved_model, error) from error

@@ -31,7 +31,8 @@ from unet.data.preparation import prepare_image, prepare_label
 from unet.data.recipe import Recipe
 from unet.data.volume import read_case
 from unet.system.atomic_file import temporary_prefix
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.os_error import while_reading, while_writing
 
 SAMPLE_BYTES = 65_536  # of either end of a file, for its identity
 
@@ -125,7 +126,7 @@ class Cache:
                 shutil.rmtree(leftover, ignore_errors=True)
         except OSError as error:
             if not is_sound(entry, with_label=label is not None):
-                raise DiskError.from_os(entry, error) from error
+                raise while_writing(entry, error) from error
 
 
 def _file_identity(file: Path) -> bytes:
@@ -143,7 +144,7 @@ def _file_identity(file: Path) -> bytes:
     except FileNotFoundError:
         raise DataError(str(file), "no such file", "correct its path in dataset.json") from None
     except OSError as error:
-        raise DataError(str(file), error.strerror or str(error), "make it readable") from None
+        raise while_reading(file, error) from None
     changed = b"" if head[:2] == b"\x1f\x8b" else str(status.st_mtime_ns).encode()
     return hashlib.sha256(str(status.st_size).encode() + changed + head + tail).digest()
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from unet.system.errors import DataError
+from unet.system.os_error import while_reading
 
 MOST_BYTES = 2**28  # of a dataset.json; ten thousand cases take a few megabytes
 SYNONYMS = {"modality": ("channel_names", "modalities")}
@@ -63,7 +64,7 @@ def read_json(file: Path) -> tuple[dict[str, object], tuple[str, ...]]:
         remedy = "give the folder that holds dataset.json"
         raise DataError(str(file.parent), "is not a folder", remedy) from None
     except OSError as error:
-        raise DataError(str(file), error.strerror or str(error), "make it readable") from None
+        raise while_reading(file, error) from None
     except UnicodeDecodeError as error:
         raise DataError(str(file), f"not UTF-8 ({error.reason})", "save it as UTF-8") from None
     except json.JSONDecodeError as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unet.system.errors import DataError, UsageError
+from unet.system.os_error import while_reading
 
 COLUMNS = ("case", "group")
 
@@ -26,9 +27,12 @@ def read_groups(file: Path, cases: Sequence[str]) -> dict[str, str]:
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        found = getattr(error, "strerror", None) or "no text in UTF-8"
-        raise UsageError("--groups", f"{file}: {found}", "give a CSV of case,group") from error
+    except FileNotFoundError as error:
+        raise UsageError("--groups", f"{file}: no such file", "give a CSV of case,group") from error
+    except OSError as error:
+        raise while_reading(file, error) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("--groups", f"{file}: no text in UTF-8", "save it as UTF-8") from error
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     if not set(COLUMNS) <= set(reader.fieldnames or ()):

@@ -31,6 +31,7 @@ from unet.data.nifti_header import (
 )
 from unet.system.cgroup import memory_limit_bytes
 from unet.system.errors import DataError, MemoryShortError
+from unet.system.os_error import while_reading
 
 GZIP = b"\x1f\x8b"
 MOST_PACKED = 1032  # deflate's limit: no byte of a gzip unpacks to more
@@ -152,9 +153,10 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             if "annex" in str(path.readlink()):
                 remedy = "run `git annex get`"
         raise DataError(str(path), found, remedy) from None
-    except (OSError, ValueError) as error:
-        found = getattr(error, "strerror", None) or str(error)
-        raise DataError(str(path), found, "make it readable") from None
+    except OSError as error:
+        raise while_reading(path, error) from None
+    except ValueError as error:  # a name with a zero byte
+        raise DataError(str(path), str(error), "correct its path in dataset.json") from None
     with stream:
         yield stream
 
@@ -200,7 +202,7 @@ def unpacked(path: Path, content: IO[bytes], count: int) -> bytes:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(str(path), f"damaged gzip ({error})", COPY_AGAIN) from None
     except OSError as error:
-        raise DataError(str(path), error.strerror or str(error), "make it readable") from None
+        raise while_reading(path, error) from None
 
 
 def _require_length(path: Path, header: Header, length: int, *, packed: bool) -> None:

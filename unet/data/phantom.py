@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from unet.data.phantom_case import make_case
 from unet.data.phantom_tasks import TASKS, PhantomTask
-from unet.system.errors import DiskError, UsageError
+from unet.system.errors import UsageError
+from unet.system.os_error import while_writing
 
 CASES = 24
 TEST_CASES = 2
@@ -67,7 +68,7 @@ def make_phantom(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise DiskError.from_os(output, error) from error
+        raise while_writing(output, error) from error
     return Path(output)
 
 

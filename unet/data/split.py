@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict
 from unet.data.dataset import Dataset
 from unet.data.groups import units_of
 from unet.system.atomic_file import write_text
-from unet.system.errors import DataError, DiskError, UsageError
+from unet.system.errors import DataError, UsageError
 from unet.system.json_file import read_model, write_model
+from unet.system.os_error import while_writing
 
 Scheme = Literal["random", "course", "kfold"]
 
@@ -133,7 +134,7 @@ def save_split(split: Split, dataset: Dataset, folder: Path) -> None:
                 writer.writerow([case.id, str(case.image), str(case.label or "")])
             write_text(folder / f"{name}.csv", table.getvalue())
     except OSError as error:
-        raise DiskError.from_os(folder, error) from error
+        raise while_writing(folder, error) from error
     write_model(folder / "split.json", split)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from unet.system.errors import DataError
+from unet.system.os_error import while_reading
 
 
 class FileIdentity(BaseModel):
@@ -63,7 +63,7 @@ def identify(file: Path) -> FileIdentity:
         digest = _digest(file)
     except OSError as error:
         remedy = "make it readable, or take the case out of dataset.json"
-        raise DataError(str(file), error.strerror or str(error), remedy) from error
+        raise while_reading(file, error, remedy) from error
     mtime_ns, ctime_ns, inode = _place(found)
     return FileIdentity(
         sha256=digest, size=found.st_size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, inode=inode

@@ -23,7 +23,8 @@ from unet.evaluation.file_identity import FileIdentity
 from unet.evaluation.metrics import RegionScore
 from unet.evaluation.postprocess import Postprocess
 from unet.system.atomic_file import write_text
-from unet.system.errors import DataError, DiskError, UsageError
+from unet.system.errors import DataError, UsageError
+from unet.system.os_error import while_reading, while_writing
 
 Use = Literal["training", "validation", "test", "unseen"]
 
@@ -154,7 +155,7 @@ class Folder:
             for folder in (self.cases, self.predictions, self.overlays):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DiskError.from_os(self.root, error) from error
+            raise while_writing(self.root, error) from error
 
     def write(self, file: Path, content: BaseModel) -> None:
         """Writes a model as JSON, whole or not at all.
@@ -173,7 +174,7 @@ class Folder:
         try:
             write_text(file, text)
         except OSError as error:
-            raise DiskError.from_os(file, error) from error
+            raise while_writing(file, error) from error
 
     def settings(self) -> Settings:
         """Reads evaluation.json.
@@ -184,9 +185,8 @@ class Folder:
         try:
             return Settings.model_validate_json(self.settings_file.read_text(encoding="utf-8"))
         except OSError as error:
-            found = error.strerror or str(error)
             remedy = "run `unet evaluate --output` with this folder first"
-            raise DataError(str(self.settings_file), found, remedy) from None
+            raise while_reading(self.settings_file, error, remedy) from None
         except ValidationError as error:
             found = " ".join(str(error).split())[:200]
             raise DataError(str(self.settings_file), found, "evaluate again") from None
@@ -196,8 +196,10 @@ class Folder:
         try:
             content = (self.cases / f"{case}.json").read_text(encoding="utf-8")
             result = CaseResult.model_validate_json(content)
-        except (OSError, ValidationError):
+        except (FileNotFoundError, ValidationError):
             return None
+        except OSError as error:
+            raise while_reading(self.cases / f"{case}.json", error) from error
         return result if (self.predictions / f"{case}_pred.nii.gz").is_file() else None
 
     def forget(self, case: str) -> None:
@@ -210,7 +212,7 @@ class Folder:
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:
-                raise DiskError.from_os(file, error) from error
+                raise while_writing(file, error) from error
 
     def result(self, case: str, digest: str) -> CaseResult | None:
         """The scores of a case, None if there are none made with these settings."""

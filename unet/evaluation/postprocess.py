@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from unet.evaluation.intervals import bootstrap_mean
 from unet.system.atomic_file import write_text
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.os_error import while_reading, while_writing
 
 FILE = "postprocess.json"
 LEAST_GAIN = 0.001
@@ -142,7 +143,9 @@ def load_postprocess(model_file: Path) -> Learnt:
         learnt = Learnt.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Learnt()
-    except (OSError, ValidationError) as error:
+    except OSError as error:
+        raise while_reading(file, error) from None
+    except ValidationError as error:
         found = " ".join(str(error).split())[:200]
         raise DataError(str(file), found, "remove it, then evaluate the validation cases") from None
     return learnt if learnt.model_sha256 == model_digest(model_file) else Learnt()
@@ -158,7 +161,7 @@ def save_postprocess(model_file: Path, learnt: Learnt) -> None:
     try:
         write_text(file, learnt.model_dump_json(indent=1) + "\n")
     except OSError as error:
-        raise DiskError.from_os(file, error) from error
+        raise while_writing(file, error) from error
 
 
 def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

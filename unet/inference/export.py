@@ -26,7 +26,8 @@ from unet.inference.predictor import activate
 from unet.network.model import build_network
 from unet.network.saved_model import SavedModel
 from unet.system.atomic_file import sync_folder, write_text
-from unet.system.errors import DiskError, NumericError, UsageError
+from unet.system.errors import NumericError, UsageError
+from unet.system.os_error import while_writing
 
 Format = Literal["onnx", "openvino"]
 NEEDS: dict[Format, tuple[str, ...]] = {
@@ -88,7 +89,7 @@ def export(saved: SavedModel, folder: Path, formats: tuple[Format, ...]) -> Expo
         )
         write_text(folder / "export.json", exported.model_dump_json(indent=1) + "\n")
     except OSError as error:
-        raise DiskError.from_os(folder, error) from error
+        raise while_writing(folder, error) from error
     return exported
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from unet.data import nifti_file
 from unet.system.atomic_file import write_bytes
-from unet.system.errors import DiskError
+from unet.system.os_error import while_writing
 
 
 def read_header(path: Path) -> nib.Nifti1Header:
@@ -60,4 +60,4 @@ def write_volume(
     try:
         write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
     except OSError as error:
-        raise DiskError.from_os(path, error) from error
+        raise while_writing(path, error) from error

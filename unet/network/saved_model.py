@@ -23,7 +23,8 @@ from unet.network.hdf5_file import read_hdf5, write_hdf5
 from unet.network.model import build_network, portable_network
 from unet.network.safetensors_file import SUFFIX, read_safetensors, write_safetensors
 from unet.planning.plan import Plan
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.os_error import while_reading, while_writing
 
 OWN_FILE = f"unet3d{SUFFIX}"
 COURSE_FILE = "3d_unet_decathlon.hdf5"
@@ -128,7 +129,7 @@ def save_model(path: Path, about: About, weights: Weights) -> None:
             model.set_weights(weights)
             write_hdf5(path, about.model_dump_json(), model)
     except OSError as error:
-        raise DiskError.from_os(path, error) from error
+        raise while_writing(path, error) from error
 
 
 def load_model(path: str | Path) -> SavedModel:
@@ -146,9 +147,10 @@ def load_model(path: str | Path) -> SavedModel:
         else:
             text, weights = read_hdf5(file)
             about = _about(file, text)
-    except PermissionError as error:
-        raise DataError(str(file), "Permission denied", "make it readable") from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise while_reading(file, error) from error
+        # HDF5 raises OSError without a number for what is damaged.
         found = " ".join(str(error).split())[:200]
         raise DataError(
             str(file), f"damaged ({found})", "take another checkpoint or train again"
@@ -160,8 +162,7 @@ def _find(given: Path) -> Path:
     try:
         file = next((p for place in PLACES if (p := given / place).is_file()), None)
     except OSError as error:
-        found = error.strerror or str(error)
-        raise DataError(f"--saved_model {given}", found, "make it readable") from error
+        raise while_reading(f"--saved_model {given}", error) from error
     if file is None:
         raise DataError(f"--saved_model {given}", "no model there", "give a run folder or a .hdf5")
     return file

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet.system.atomic_file import write_text
-from unet.system.errors import PeerLostError
+from unet.system.errors import MachineError, PeerLostError
+from unet.system.os_error import while_reading
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,21 @@ class Fence:
         return self.run / "fence"
 
     def newest(self) -> int:
-        """The newest attempt's number; 0 before the first attempt."""
+        """The newest attempt's number; 0 before the first attempt.
+
+        Raises:
+            MachineError, DataError: it cannot be read, so that nobody knows whose run it is.
+        """
         try:
-            return int(self.file.read_text().strip() or 0)
-        except (FileNotFoundError, ValueError):
+            return int(self.file.read_text())
+        except FileNotFoundError:
             return 0
+        except OSError as error:
+            raise while_reading(self.file, error) from error
+        except ValueError:
+            found = "no attempt's number, so that nobody knows whose run this is"
+            remedy = "remove it where no other attempt runs"
+            raise MachineError(str(self.file), found, remedy) from None
 
     def raise_to_own(self) -> None:
         """Takes the run over from older attempts; never lowers the fence.

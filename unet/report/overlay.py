@@ -25,7 +25,7 @@ from unet.report.overlay_crop import grey_range, picture_box
 from unet.report.overlay_layout import DPI, PAPER, Sheet, is_flat
 from unet.report.overlay_slices import Slice, choose_slices
 from unet.system.atomic_file import write_bytes
-from unet.system.errors import DiskError
+from unet.system.os_error import while_writing
 
 INK, MUTED = "#f2f4f8", "#aab2c0"
 LINE = 0.19
@@ -86,7 +86,7 @@ def draw_overlay(
     try:
         write_bytes(path, _png(sheet.figure))
     except OSError as error:
-        raise DiskError.from_os(path, error) from error
+        raise while_writing(path, error) from error
 
 
 def _show(axes: Axes, colours: np.ndarray) -> None:

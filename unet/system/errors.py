@@ -6,7 +6,6 @@ part of the contract with the operator (docs/contract.md); free text never is.
 
 from __future__ import annotations
 
-import errno
 from enum import IntEnum
 
 
@@ -14,6 +13,7 @@ class ExitCode(IntEnum):
     """Exit codes of every `python -m unet` command."""
 
     DONE = 0
+    MACHINE = 1
     USAGE = 2
     DATA = 10
     NAN = 11
@@ -64,16 +64,15 @@ class NumericError(UnetError):
 
 
 class DiskError(UnetError):
-    """The output disk is full or cannot be written."""
+    """The output is full or may not be written."""
 
     code = ExitCode.DISK
 
-    @classmethod
-    def from_os(cls, path: object, error: OSError) -> DiskError:
-        """The error for an `OSError` met while writing `path`."""
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = f"{'free space' if full else 'make it writable'} or choose another --output"
-        return cls(str(path), error.strerror or str(error), remedy)
+
+class MachineError(UnetError):
+    """The machine, a volume or the network failed; another try may find it well."""
+
+    code = ExitCode.MACHINE
 
 
 class PeerLostError(UnetError):

@@ -9,7 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from unet.system.atomic_file import write_text
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.os_error import while_reading, while_writing
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,7 +35,7 @@ def read_model(file: Path, kind: type[M], *, remedy: str) -> M | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataError(str(file), error.strerror or str(error), "make it readable") from None
+        raise while_reading(file, error) from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -56,4 +57,4 @@ def write_model(file: Path, model: BaseModel, *, exclude: Set[str] = frozenset()
     try:
         write_text(file, model.model_dump_json(indent=1, exclude=set(exclude)) + "\n")
     except OSError as error:
-        raise DiskError.from_os(file, error) from error
+        raise while_writing(file, error) from error

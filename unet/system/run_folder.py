@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unet.system.atomic_file import write_text
-from unet.system.errors import DiskError
+from unet.system.os_error import while_writing
 
 
 def make_folder(run: Path) -> None:
@@ -17,7 +17,7 @@ def make_folder(run: Path) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiskError.from_os(run, error) from error
+        raise while_writing(run, error) from error
 
 
 def write_file(file: Path, text: str) -> None:
@@ -29,4 +29,4 @@ def write_file(file: Path, text: str) -> None:
     try:
         write_text(file, text + "\n")
     except OSError as error:
-        raise DiskError.from_os(file, error) from error
+        raise while_writing(file, error) from error

@@ -15,21 +15,26 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from unet.parallel.fence import Fence
 from unet.system.atomic_file import sync_folder, write_text
 from unet.system.errors import DiskError
+from unet.system.os_error import while_reading, while_writing
 from unet.training.position import Position
 
 Arrays = dict[str, NDArray[np.generic]]
 KEEP = 2
+READ_OF_DAMAGE = (ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged checkpoint raises."""
 REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
 FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
 
@@ -69,7 +74,7 @@ class CheckpointStore:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
             self.fence.check()  # a newer attempt clears away what an older one is writing
-            raise DiskError.from_os(self.folder, error) from error
+            raise while_writing(self.folder, error) from error
         self._drop_old()
         return final
 
@@ -81,10 +86,13 @@ class CheckpointStore:
 
     def best(self) -> Checkpoint | None:
         """The best checkpoint; None if no epoch was validated yet or if it is damaged."""
+        file = self.folder / "best"
         try:
-            name = (self.folder / "best").read_text().strip()
-        except OSError:
+            name = file.read_text().strip()
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise while_reading(file, error) from error
         return read_checkpoint(self.folder / name)[0]
 
     def newest_settings(self) -> tuple[Path, dict[str, JsonValue]] | None:
@@ -93,8 +101,10 @@ class CheckpointStore:
             try:
                 text = (path / "state.json").read_text()
                 return path, Position.model_validate_json(text).settings
-            except (OSError, ValueError):
+            except (FileNotFoundError, ValueError):
                 continue
+            except OSError as error:
+                raise while_reading(path, error) from error
         return None
 
     def newest_sound(self, on_damage: Callable[[Path, str], None]) -> Checkpoint | None:
@@ -168,7 +178,12 @@ class CheckpointStore:
 
 
 def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
-    """Reads and verifies one checkpoint; returns it, or None and what is wrong with it."""
+    """Reads and verifies one checkpoint; returns it, or None and what is wrong with it.
+
+    Raises:
+        DataError: a file of it may not be read.
+        MachineError: the machine or the volume failed, which says nothing of the checkpoint.
+    """
     try:
         manifest = json.loads((path / "manifest.json").read_text())
         for name in ("state.npz", "state.json"):
@@ -177,7 +192,11 @@ def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
         position = Position.model_validate_json((path / "state.json").read_text())
         with np.load(path / "state.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, AttributeError, ValidationError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        return None, f"{Path(error.filename).name}: {error.strerror}"
+    except OSError as error:
+        raise while_reading(path, error) from error
+    except READ_OF_DAMAGE as error:
         return None, " ".join(str(error).split()) or type(error).__name__
     return Checkpoint(path, position, arrays), ""
 

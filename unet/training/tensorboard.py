@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tensorflow.core.util.event_pb2 import Event
 
 from unet.system.errors import DiskError
+from unet.system.os_error import while_writing
 
 
 class TensorBoardLog:
@@ -78,7 +79,7 @@ class TensorBoardLog:
             self._writer.write(event.SerializeToString())
             self._writer.flush()
         except OSError as error:
-            raise DiskError.from_os(self.folder, error) from error
+            raise while_writing(self.folder, error) from error
         except tf.errors.OpError as error:
             remedy = "free space or choose another --output"
             raise DiskError(str(self.folder), error.message, remedy) from error

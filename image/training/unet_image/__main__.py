@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from unet.cli.main import report_error
-from unet.system.errors import DiskError, UnetError, UsageError
+from unet.system.errors import UnetError, UsageError
+from unet.system.os_error import while_writing
 from unet_image import account, check, rendezvous, stage, worker
 
 
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     except UnetError as error:
         return _fail(word, error)
     except OSError as error:
-        return _fail(word, DiskError.from_os(error.filename or word, error))
+        return _fail(word, while_writing(error.filename or word, error))
 
 
 def _fail(word: str, error: UnetError) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError
+from unet.system.os_error import while_writing
 
 REMEDY = "give .tar, .tar.gz, .tgz or .zip"
 CHUNK_BYTES = 2**20
@@ -59,7 +60,7 @@ def unpack(path: Path, folder: Path, name: str, keep: Callable[[], None] = lambd
     except OSError as error:
         if error.errno is None:  # of a decompressor, not of the disk
             raise DataError(name, f"no readable archive ({error})", REMEDY) from error
-        raise DiskError.from_os(error.filename or folder, error) from error
+        raise while_writing(error.filename or folder, error) from error
 
 
 def _unzip(path: Path, folder: Path, name: str, keep: Callable[[], None]) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet.data.dataset_json import read_json
-from unet.system.errors import DataError, DiskError, PeerLostError, UsageError
+from unet.system.errors import DataError, PeerLostError, UsageError
+from unet.system.os_error import while_writing
 from unet_image import archive, msd
 from unet_image.download import CHUNK_BYTES, Transfer
 from unet_image.https import Archive, fetch_archive
@@ -88,7 +89,7 @@ def run(
         remedy = "try again, what came is kept; see whether the cluster lets pods reach it"
         raise PeerLostError(source.name, str(fault), remedy) from fault
     except OSError as error:
-        raise DiskError.from_os(error.filename or target, error) from error
+        raise while_writing(error.filename or target, error) from error
     raise DataError(
         str(shared), "its files change under other names", "give a volume that several pods share"
     )

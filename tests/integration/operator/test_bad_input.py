@@ -321,7 +321,7 @@ def test_a_wrong_channel_name_ends_it_with_the_launcher_s_own_words(ground, oper
     # Events follow the status that they tell of.
     ground.kubectl.wait_until(
         "its end is told",
-        lambda: [e["reason"] for e in ground.events("channel")][-1:] == ["BadData"],
+        lambda: "BadData" in [event["reason"] for event in ground.events("channel")],
     )
     ground.kubectl.wait_until("the workers go", lambda: not ground.pods("channel", "worker"))
     ground.kubectl("delete", "job", "channel-worker-1", "channel-launcher-1")

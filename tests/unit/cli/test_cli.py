@@ -110,7 +110,8 @@ def test_an_error_is_a_line_for_people_and_an_event_for_programs(capsys):
     ("error", "code", "part"),
     [
         (OSError(28, "No space left on device", "/o/x"), 12, "/o/x: No space left on device; free"),
-        (PermissionError(13, "Permission denied", "/o"), 12, "/o: Permission denied; make it"),
+        (PermissionError(13, "Permission denied", "/o"), 1, "/o: Permission denied for uid"),
+        (OSError(116, "Stale file handle", "/o"), 1, "/o: Stale file handle; the device, volume"),
         (MemoryError("Unable to allocate 9 TiB"), 14, "Unable to allocate 9 TiB; lower --batch"),
         (KeyboardInterrupt(), 130, ""),
         (DiskError("o", "full", "free space"), 12, "o: full; free space"),

@@ -13,7 +13,7 @@ import pytest
 from unet.data.cache import Cache
 from unet.data.msd import load_dataset
 from unet.data.recipe import Recipe
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError, DiskError, UsageError
 
 
 @pytest.fixture
@@ -186,9 +186,9 @@ def test_a_limit_on_file_size_is_a_disk_error_and_leaves_nothing(tmp_path, datas
     assert entries(tmp_path / "cache") == []
 
 
-def test_an_unwritable_root_is_a_disk_error(tmp_path, dataset):
+def test_a_root_that_can_be_no_folder_is_refused(tmp_path, dataset):
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="Not a directory"):
+    with pytest.raises(UsageError, match="Not a directory"):
         Cache(tmp_path / "file" / "cache", dataset, Recipe()).open("c0")
 
 

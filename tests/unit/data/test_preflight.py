@@ -9,7 +9,7 @@ from unet.cli import preflight as command
 from unet.data.case_measurement import read_all_facts
 from unet.data.msd import load_dataset
 from unet.data.preflight import merge, run_preflight, save_quarantine
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_quarantine_json_holds_the_findings(spoilt, tmp_path):
     assert [entry["case"] for entry in content["quarantined"]] == ["c1", "c3"]
     assert set(content) == {"dataset", "checked", "quarantined", "notices"}
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError):
+    with pytest.raises(UsageError, match="Not a directory"):
         save_quarantine(run_preflight(spoilt, channels=(0,)), tmp_path / "file" / "run")
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unet.data.dataset import Case, Dataset
 from unet.data.split import load_split, make_split, save_split
-from unet.system.errors import DataError, DiskError, UsageError
+from unet.system.errors import DataError, UsageError
 
 
 def dataset(count):
@@ -102,9 +102,9 @@ def test_a_damaged_split_names_the_file(tmp_path, text):
         load_split(tmp_path / "absent.json")
 
 
-def test_an_unwritable_folder_is_a_disk_error(tmp_path):
+def test_a_file_in_the_way_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError):
+    with pytest.raises(UsageError, match="Not a directory"):
         save_split(make_split(dataset(3)), dataset(3), tmp_path / "file" / "run")
 
 

@@ -18,7 +18,7 @@ from unet_image import archive, download, msd, stage
 from unet_image.download import Transfer
 from unet_image.turn import Turn, TurnLost
 
-from unet.system.errors import DataError, DiskError, PeerLostError
+from unet.system.errors import DataError, PeerLostError, UsageError
 
 
 def tar_of(**files: bytes) -> bytes:
@@ -100,9 +100,9 @@ def test_missing_file_is_an_error_at_once(server, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_volume_that_cannot_be_written_is_the_disks_fault(server, tmp_path):
+def test_a_target_that_can_be_no_folder_is_refused(server, tmp_path):
     (tmp_path / "volume").write_text("no folder")
-    with pytest.raises(DiskError):
+    with pytest.raises(UsageError, match="Not a directory"):
         run(server, tmp_path / "volume" / "brain")
 
 

@@ -161,5 +161,7 @@ def test_a_model_that_may_not_be_read_is_not_called_a_full_disk(tmp_path, monkey
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(what, denied)
-    with pytest.raises(DataError, match=r"m\.hdf5: Permission denied; make it readable"):
+    with pytest.raises(
+        DataError, match=r"m\.hdf5: Permission denied for uid \d+; make it readable"
+    ):
         load_model(tmp_path / "m.hdf5")

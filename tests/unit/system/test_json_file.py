@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from unet.system.errors import DataError, DiskError
+from unet.system.errors import DataError, MachineError
 from unet.system.json_file import read_model, write_model
 
 
@@ -65,6 +65,6 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
         read_model(tmp_path / "model.json", Outer, remedy="remove it")
 
 
-def test_a_model_that_cannot_be_written_is_a_disk_error(tmp_path: Path) -> None:
-    with pytest.raises(DiskError, match="missing"):
+def test_a_folder_that_has_gone_is_no_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"missing.*No such file"):
         write_model(tmp_path / "missing" / "model.json", Outer(inner=Inner(count=3)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unet.system.errors import DiskError
+from unet.system.errors import UsageError
 from unet.system.run_folder import make_folder, write_file
 
 
@@ -19,7 +19,7 @@ def test_a_folder_is_made_with_its_parents_and_kept_if_it_is_there(tmp_path: Pat
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="file"):
+    with pytest.raises(UsageError, match="file"):
         make_folder(tmp_path / "file")
-    with pytest.raises(DiskError, match="Not a directory"):
+    with pytest.raises(UsageError, match="Not a directory"):
         write_file(tmp_path / "file" / "notes.txt", "one line")

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.util.event_pb2 import Event
 
-from unet.system.errors import DiskError
+from unet.system.errors import UsageError
 from unet.training.tensorboard import TensorBoardLog
 
 
@@ -43,7 +43,7 @@ def test_run_that_begins_anew_has_no_curves_of_the_old_one(tmp_path):
     assert [event.step for event in events(folder)] == [0, 1]
 
 
-def test_folder_that_cannot_be_made_is_a_disk_error(tmp_path):
+def test_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DiskError, match="Not a directory"):
+    with pytest.raises(UsageError, match="Not a directory"):
         TensorBoardLog(tmp_path / "file" / "tensorboard").add(1, {"loss": 0.5}, None)
