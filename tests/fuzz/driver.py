@@ -25,7 +25,10 @@ from pathlib import Path
 
 from unet.system.errors import UnetError
 
-READERS = ("nifti_header", "nifti_stream", "dataset_json", "archive")
+READERS = (
+    *("nifti_header", "nifti_stream", "dataset_json", "archive"),
+    *("plan", "checkpoint", "progress_line"),
+)
 ROOM_BYTES = 2**30  # beyond what the process has when it begins
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 MOST_CHANGES = 4

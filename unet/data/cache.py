@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unet.data.cache_entry import (
     PreparedCase,
@@ -113,6 +114,7 @@ class Cache:
                 found += f"{times(record.shape)} voxels that it is resampled to"
                 remedy = "see that its spacing and unit are right, or give a finer --spacing"
                 raise DataError(str(case.label), found, remedy)
+            record = record.model_copy(update={"lost": _lost(values, label)})
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=self.root))
@@ -127,6 +129,13 @@ class Cache:
         except OSError as error:
             if not is_sound(entry, with_label=label is not None):
                 raise while_writing(entry, error) from error
+
+
+def _lost(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> dict[int, int]:
+    """Label → voxels of those that are there before and not after."""
+    counts, left = np.bincount(before.ravel()), np.bincount(after.ravel())
+    left = np.pad(left, (0, max(0, len(counts) - len(left))))
+    return {int(v): int(counts[v]) for v in np.flatnonzero(counts) if v and not left[v]}
 
 
 def _file_identity(file: Path) -> bytes:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unet.data.axes import Box, Orientation, Shape, Spacing
 
 VERSION = 3  # raise it with any change of the result: it is part of the cache's key
 SPACING_TOLERANCE = 0.01  # relative; closer grids are the same grid
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
 class CtStats(BaseModel):
@@ -22,10 +27,10 @@ class CtStats(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    low: float
-    high: float
-    mean: float
-    sd: float
+    low: Finite
+    high: Finite
+    mean: Finite
+    sd: Positive
 
 
 class Recipe(BaseModel):
@@ -42,14 +47,22 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channels: tuple[int, ...] = (0,)
-    spacing: Spacing | None = None
+    channels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    spacing: tuple[Positive, Positive, Positive] | None = None
     scheme: Literal["zscore", "ct"] = "zscore"
-    clip: tuple[float, float] = (0.5, 99.5)
+    clip: tuple[Percentile, Percentile] = (0.5, 99.5)
     ct_stats: tuple[CtStats, ...] | None = None
-    shrink: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    shrink: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
     ct_zero: Literal["mean", "air"] = "mean"
     version: int = VERSION
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.clip[0] > self.clip[1]:
+            raise ValueError("clip is not in order")
+        if self.scheme == "ct" and len(self.ct_stats or ()) != len(self.channels):
+            raise ValueError("ct_stats are not one for each channel")
+        return self
 
 
 class Normalisation(BaseModel):
@@ -82,6 +95,8 @@ class Record(BaseModel):
     shape: Shape
     spacing: Spacing | None
     normalisation: tuple[Normalisation, ...]
+    lost: dict[int, int] = {}
+    """Voxels by label of which the prepared grid has none."""
 
     @property
     def affine_array(self) -> NDArray[np.float64]:

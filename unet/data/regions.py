@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from unet.data.brain_tumour import brain_tumour_labels
 from unet.data.dataset import Dataset
@@ -28,7 +28,7 @@ class Region(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    labels: tuple[int, ...]
+    labels: tuple[Annotated[int, Field(ge=0, le=255)], ...]
 
 
 class Target(BaseModel):
@@ -40,7 +40,7 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    regions: tuple[Region, ...]
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)]
     exclusive: bool
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unet.data.axes import Shape, by_axis
 
@@ -18,6 +18,10 @@ SMALLEST_EDGE = 4  # voxels of the lowest level along a pooled axis (nnU-Net)
 
 Strides = tuple[Shape, ...]  # into level 1, 2, …
 
+Width = Annotated[int, Field(ge=1, le=2**16)]
+Stride = Annotated[int, Field(ge=1, le=16)]
+MOST_LEVELS = 16
+
 
 class NetworkSpec(BaseModel):
     """What is needed to build the network again.  Level 0 is the full resolution."""
@@ -25,15 +29,23 @@ class NetworkSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["planned", "course"] = "planned"
-    channels: int = Field(ge=1, description="input channels")
-    outputs: int = Field(ge=1, description="output channels (logits)")
-    filters: tuple[int, ...] = Field(description="feature maps per level")
-    strides: tuple[tuple[int, int, int], ...] = Field(description="stride into level 1, 2, …")
+    channels: Width = Field(description="input channels")
+    outputs: Width = Field(description="output channels (logits)")
+    filters: tuple[Width, ...] = Field(description="feature maps per level")
+    strides: tuple[tuple[Stride, Stride, Stride], ...] = Field(
+        description="stride into level 1, 2, …"
+    )
     normalisation: Literal["instance", "batch"] = "instance"
-    encoder_convolutions: int = 2
-    decoder_convolutions: int = 1
+    encoder_convolutions: Annotated[int, Field(ge=1, le=16)] = 2
+    decoder_convolutions: Annotated[int, Field(ge=1, le=16)] = 1
     upsampling: bool = Field(False, description="nearest up-sampling, not transposed convolution")
     supervised_levels: int = Field(1, ge=1, description="levels with a loss of their own")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkSpec:
+        if not 1 <= len(self.filters) == len(self.strides) + 1 <= MOST_LEVELS:
+            raise ValueError(f"{len(self.filters)} levels and {len(self.strides)} strides")
+        return self
 
     @property
     def divisor(self) -> Shape:

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +36,10 @@ from unet.training.position import Position
 
 Arrays = dict[str, NDArray[np.generic]]
 KEEP = 2
-READ_OF_DAMAGE = (ValueError, KeyError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+READ_OF_DAMAGE = (
+    *(ValueError, LookupError, AttributeError, TypeError, ArithmeticError, EOFError, SyntaxError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, TokenError),
+)
 """What reading a damaged checkpoint raises."""
 REPLACED = ".replaced."  # prefix of a checkpoint that its successor of the same step displaces
 FREE_FACTOR = 2  # a checkpoint is not begun with less free space than this many of it
@@ -187,7 +193,7 @@ def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
     try:
         manifest = json.loads((path / "manifest.json").read_text())
         for name in ("state.npz", "state.json"):
-            if _digest(path / name) != manifest.get(name):
+            if describe(path / name) != manifest.get(name):
                 return None, f"{name} does not match its manifest"
         position = Position.model_validate_json((path / "state.json").read_text())
         with np.load(path / "state.npz", allow_pickle=False) as stored:
@@ -195,7 +201,9 @@ def read_checkpoint(path: Path) -> tuple[Checkpoint | None, str]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         return None, f"{Path(error.filename).name}: {error.strerror}"
     except OSError as error:
-        raise while_reading(path, error) from error
+        if error.errno is not None:
+            raise while_reading(path, error) from error
+        return None, str(error)  # of a packed member
     except READ_OF_DAMAGE as error:
         return None, " ".join(str(error).split()) or type(error).__name__
     return Checkpoint(path, position, arrays), ""
@@ -209,11 +217,12 @@ def _write_files(folder: Path, position: Position, arrays: Arrays) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     write_text(folder / "state.json", position.model_dump_json(indent=1))
-    manifest = {name: _digest(folder / name) for name in ("state.npz", "state.json")}
+    manifest = {name: describe(folder / name) for name in ("state.npz", "state.json")}
     write_text(folder / "manifest.json", json.dumps(manifest, indent=1))
 
 
-def _digest(file: Path) -> dict[str, object]:
+def describe(file: Path) -> dict[str, object]:
+    """What the manifest says of a file: its digest and size."""
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"sha256": digest, "bytes": file.stat().st_size}

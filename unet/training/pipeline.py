@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from unet.data.cache import Cache
 from unet.data.dataset import Dataset
+from unet.data.nifti_header import times
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
 from unet.data.regions import Target
 from unet.data.split import Split, save_split
@@ -37,6 +38,9 @@ from unet.training.run_files import (
     read_split,
     require_same_work,
 )
+
+MOST_NAMED = 5
+"""Cases whose lost labels are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,25 @@ def prepare(config: TrainSettings, comm: Comm, reporter: Reporter) -> TrainingDa
         lambda done, total: reporter.stage("preprocess", done, total, began),
     )
     comm.barrier()
+    if comm.rank == 0:
+        _warn_of_lost_labels(cache, [*split.training, *split.validation], reporter)
     return TrainingData(dataset, split, planned.fingerprint, plan, cache)
+
+
+def _warn_of_lost_labels(cache: Cache, cases: Sequence[str], reporter: Reporter) -> None:
+    """Names labels that are too small for the training grid: nothing of them is learnt there."""
+    losses = [(case, record) for case in cases if (record := cache.open(case).record).lost]
+    for case, record in losses[:MOST_NAMED]:
+        labels = ", ".join(f"{value} ({count} voxels)" for value, count in record.lost.items())
+        reporter.event(
+            "warning",
+            path=cache.dataset.case(case).label,
+            cause=f"label {labels} is lost on the grid of {times(record.shape)} voxels",
+            remedy="give a finer --spacing or more --time-budget if it matters",
+        )
+    if len(losses) > MOST_NAMED:
+        cause = f"so are labels of {len(losses) - MOST_NAMED} more cases"
+        reporter.event("warning", cause=cause, remedy="see `lost` in the record.json of the cache")
 
 
 def plan_only(config: TrainSettings, comm: Comm, reporter: Reporter) -> Plan:

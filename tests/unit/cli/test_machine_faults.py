@@ -116,7 +116,7 @@ def test_a_stale_handle_says_nothing_of_the_checkpoint(data, tmp_path, monkeypat
     train(tiny.train_config(data, folder), Solo())
     before = sorted((folder / "checkpoints").iterdir())
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint, "_digest", stale)
+        patched.setattr(checkpoint, "describe", stale)
         with pytest.raises(MachineError, match=r"Stale file handle.*run it again"):
             train(tiny.train_config(data, folder), Solo())
     assert sorted((folder / "checkpoints").iterdir()) == before

@@ -43,6 +43,16 @@ def test_a_prepared_case_is_mapped_read_only(tmp_path, dataset, maker):
         assert len(voxels) == (case.label == value).sum()
 
 
+@pytest.mark.parametrize(("spacing", "lost"), [(None, {}), ((3.0, 3.0, 3.0), {2: 1})])
+def test_a_label_that_the_grid_loses_is_recorded(tmp_path, maker, spacing, lost):
+    label = maker.label().clip(0, 1)
+    label[4:8, 4:8, 4:8] = 1
+    label[5, 5, 5] = 2
+    maker.case("c0", image=maker.image(seed=0), label=label)
+    cache = Cache(tmp_path / "cache", load_dataset(maker.root), Recipe(spacing=spacing))
+    assert cache.open("c0").record.lost == lost
+
+
 def test_a_second_prepare_touches_nothing(tmp_path, dataset):
     cache = Cache(tmp_path / "cache", dataset, Recipe())
     ids = [case.id for case in dataset.cases]

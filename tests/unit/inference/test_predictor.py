@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.balls import AFFINE, SHAPE, make_about, some_weights
 
-from unet.data.regions import Target
+from unet.data.regions import Region, Target
 from unet.data.volume import Volume
 from unet.inference import engines
 from unet.inference.engines import windows_at_once
@@ -183,7 +183,9 @@ def test_windows_at_once_follow_memory_and_threads(memory, expected):
 
 class TestActivation:
     def test_softmax_is_a_distribution_even_for_large_logits(self):
-        target = Target(regions=(), exclusive=True)
+        target = Target(
+            regions=(Region(name="a", labels=(1,)), Region(name="b", labels=(2,))), exclusive=True
+        )
         logits = np.array([[1e4, 0.0, -1e4], [1.0, 2.0, 3.0]], np.float32)
         answer = activate(logits.copy(), target)
         np.testing.assert_allclose(answer.sum(-1), 1, rtol=1e-6)
@@ -192,7 +194,7 @@ class TestActivation:
         )
 
     def test_sigmoid_has_its_closed_form_and_no_overflow(self):
-        target = Target(regions=(), exclusive=False)
+        target = Target(regions=(Region(name="a", labels=(1,)),), exclusive=False)
         with np.errstate(all="raise"):
             answer = activate(np.array([-1e4, -2.0, 0.0, 2.0, 1e4], np.float32), target)
         expected = [0, 1 / (1 + np.exp(2)), 0.5, 1 / (1 + np.exp(-2)), 1]

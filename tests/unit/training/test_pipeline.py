@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from support import tiny
 
+from unet.data.msd import load_dataset
 from unet.parallel.solo import Solo
 from unet.planning.fingerprint import Fingerprint
 from unet.planning.plan import Plan
 from unet.system.errors import DataError, PeerLostError, UsageError
 from unet.system.progress import Reporter
+from unet.training import pipeline
 from unet.training.pipeline import plan_only
 from unet.training.run_files import read_plan
 
@@ -88,3 +91,21 @@ def test_case_that_comes_between_two_lives_is_refused_or_the_run_begins_anew(tmp
     plan_only(tiny.train_config(data, run, resume="never"), Solo(), Reporter())
     found = Fingerprint.model_validate_json((run / "fingerprint.json").read_text())
     assert len(found.cases) == 3
+
+
+def test_labels_that_the_grid_loses_are_named(data, capsys):
+    dataset = load_dataset(data)
+    losses = {case.id: {2: 3} for case in dataset.cases} | {dataset.cases[0].id: {}}
+    records = {
+        case: SimpleNamespace(record=SimpleNamespace(lost=lost, shape=(4, 5, 6)))
+        for case, lost in losses.items()
+    }
+    cache = SimpleNamespace(open=records.__getitem__, dataset=dataset)
+    pipeline._warn_of_lost_labels(cache, list(losses), Reporter())
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2
+    assert "labelsTr/case_1.nii.gz" in said[0]
+    assert 'cause="label 2 (3 voxels) is lost on the grid of 4x5x6 voxels"' in said[0]
+    many = [case for case in losses if losses[case]] * 4
+    pipeline._warn_of_lost_labels(cache, many, Reporter())
+    assert "so are labels of 3 more cases" in capsys.readouterr().out.splitlines()[-1]
