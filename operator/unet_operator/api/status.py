@@ -197,6 +197,14 @@ class Status(Lenient):
         default=None,
         description="Why an attempt ended, or is about to end once its ranks have.",
     )
+    retry: int | None = Field(
+        default=None,
+        description="runPolicy.retry when it last failed or was taken up again; a higher one "
+        "takes it up.",
+    )
+    replaced_jobs: list[str] = Field(
+        default=[], description="UIDs of failed Jobs that go before work is taken up again."
+    )
     next_attempt_time: Time | None = Field(
         default=None, description="The next attempt starts no earlier, UTC."
     )

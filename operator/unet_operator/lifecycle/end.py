@@ -1,4 +1,4 @@
-"""The end of a training: Failed or Complete, which nothing lifts but another evaluation."""
+"""The end of a training: Failed or Complete, which only a user lifts (`retry`, `reevaluate`)."""
 
 from __future__ import annotations
 

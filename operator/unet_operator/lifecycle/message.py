@@ -63,9 +63,18 @@ def no_retry(reason: str, failure: Failure, status: Status, name: str) -> str:
 def deadline_exceeded(phase: str | None, limit: int) -> str:
     """Said when runPolicy.activeDeadlineSeconds is over."""
     return (
-        f"still {phase} after runPolicy.activeDeadlineSeconds ({limit} s); raise it in a new "
-        "UNetTraining"
+        f"still {phase} after runPolicy.activeDeadlineSeconds ({limit} s); raise it, and "
+        "runPolicy.retry to go on"
     )
+
+
+def retried(number: int, status: Status) -> str:
+    """Said when a failed training is taken up again."""
+    if status.holds("Trained"):
+        return f"retry {number}: the evaluation begins anew"
+    if not status.attempt:
+        return f"retry {number}"
+    return f"retry {number}: attempt {status.attempt + 1} {_resumes(status)}"
 
 
 def evaluation_failed(failure: Failure) -> str:

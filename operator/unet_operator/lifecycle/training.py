@@ -19,6 +19,7 @@ from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.evaluate import evaluate
 from unet_operator.lifecycle.phase import terminal
 from unet_operator.lifecycle.reevaluate import reopen, wanted_again
+from unet_operator.lifecycle.retry import replaced_jobs_gone, retry_wanted, take_up_again
 from unet_operator.lifecycle.stage import data_ready
 from unet_operator.lifecycle.suspend import resume, suspend, trained_meanwhile
 from unet_operator.lifecycle.ttl import delete_after_time_to_live
@@ -39,6 +40,7 @@ def decide(training: UNetTraining, seen: Observed, now: datetime, *, has_image: 
     draft = Draft(training.status, training.meta.generation, now)
     _advance(draft, training, seen, has_image=has_image)
     if terminal(draft.status) and not terminal(training.status):
+        draft.set(retry=training.spec.run_policy.retry)
         draft.wake(0)
     return draft.finish()
 
@@ -47,17 +49,23 @@ def _advance(draft: Draft, training: UNetTraining, seen: Observed, *, has_image:
     """Takes the training as far as it can go for now."""
     policy = training.spec.run_policy
     if terminal(draft.status):
-        if not wanted_again(training):
+        if wanted_again(training):
+            reopen(draft, training)
+        elif retry_wanted(training):
+            take_up_again(draft, training, seen)
+            return
+        else:
             clean_pods(draft, policy, seen)
             delete_after_time_to_live(draft, policy)
             return
-        reopen(draft, training)
     if deadline_exceeded(draft, policy):
         return
     if not policy.suspend:
         resume(draft, training, seen)
     elif not trained_meanwhile(draft, training, seen):
         suspend(draft, seen)
+        return
+    if not replaced_jobs_gone(draft, seen):
         return
     if not accepted(draft, training, seen, has_image=has_image):
         return

@@ -136,6 +136,7 @@ CASES = [
         "should match",
     ),
     ("spec.runPolicy.backoffLimit", 0, -1, "greater than or equal to 0"),
+    ("spec.runPolicy.retry", 1, -1, "greater than or equal to 0"),
     ("spec.runPolicy.activeDeadlineSeconds", 1, 0, "greater than or equal to 1"),
     ("spec.runPolicy.ttlSecondsAfterFinished", 0, -1, "greater than or equal to 0"),
     ("spec.runPolicy.cleanPodPolicy", "All", "Some", "Unsupported value"),

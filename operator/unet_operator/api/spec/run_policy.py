@@ -23,6 +23,11 @@ class RunPolicy(Model):
         "lost nodes do not count; a connection between ranks that breaks twice without a later "
         "checkpoint between does.",
     )
+    retry: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=0,
+        description="Raise it to take up a Failed training again from its last checkpoint, "
+        "whatever it failed for; failed attempts and the deadline count anew.",
+    )
     active_deadline_seconds: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="The training fails when it has run longer; empty is no limit.",
