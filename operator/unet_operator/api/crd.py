@@ -53,10 +53,23 @@ _COLUMNS = (
     ("Message", "string", ".status.message", 1, "The cause of the present state."),
 )
 
-_FROZEN = (
-    "!has(oldSelf.status) || !has(oldSelf.status.attempt) || oldSelf.status.attempt == 0 || "
-    "self.spec.{field} == oldSelf.spec.{field}"
+_BEFORE_AN_ATTEMPT = (
+    "!has(oldSelf.status) || !has(oldSelf.status.attempt) || oldSelf.status.attempt == 0"
 )
+_EQUAL = "self.spec.{field} == oldSelf.spec.{field}"
+_BOTH_ABSENT_OR_EQUAL = (
+    "(has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || "
+    "self.spec.{field} == oldSelf.spec.{field}))"
+)
+_FROZEN = {
+    "dataset": _EQUAL,
+    "output": _EQUAL,
+    "training.seed": _EQUAL,
+    "training.validationFraction": _EQUAL,
+    "training.precision": _EQUAL,
+    "training.learningRate": _BOTH_ABSENT_OR_EQUAL,
+}
+"""What no later attempt can follow: `unet train` refuses to go on with another."""
 
 
 def openapi_schema() -> Node:
@@ -79,11 +92,11 @@ def openapi_schema() -> Node:
             ),
             *(
                 (
-                    _FROZEN.format(field=field),
+                    f"{_BEFORE_AN_ATTEMPT} || {rule.format(field=field)}",
                     f"spec.{field} cannot change once an attempt has started, since "
                     "checkpoints depend on it: create a new UNetTraining",
                 )
-                for field in ("dataset", "output")
+                for field, rule in _FROZEN.items()
             ),
         ),
         "properties": {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -294,16 +295,23 @@ def test_every_field_with_a_constraint_has_a_case():
     assert sorted(set(missing)) == []
 
 
-@pytest.mark.parametrize("field", ["dataset", "output"])
+CHANGES = {
+    "dataset": {"dataset": {"task": "Task02"}},
+    "output": {"output": {"claimName": "others"}},
+    "training.seed": {"training": {"seed": 1}},
+    "training.validationFraction": {"training": {"validationFraction": 0.3}},
+    "training.precision": {"training": {"precision": "float32"}},
+    "training.learningRate": {"training": {"learningRate": 0.01}},
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
 def test_what_checkpoints_depend_on_cannot_change_once_an_attempt_has_started(
     crd, namespace, field
 ):
-    name = f"frozen-{field}"
+    name = f"frozen-{field.lower().replace('.', '-')}"
     namespace("create", "-f", "-", stdin=manifest("metadata.name", name))
-    change = {
-        "dataset": {"dataset": {"task": "Task02"}},
-        "output": {"output": {"claimName": "others"}},
-    }[field]
+    change = CHANGES[field]
     patch = ("patch", "unet", name, "--type=merge", "--dry-run=server", "-p")
     namespace(*patch, json.dumps({"spec": change}))
     namespace(
@@ -315,7 +323,7 @@ def test_what_checkpoints_depend_on_cannot_change_once_an_attempt_has_started(
         "-p",
         json.dumps({"status": {"attempt": 1}}),
     )
-    with pytest.raises(KubectlError, match=rf"spec\.{field} cannot change"):
+    with pytest.raises(KubectlError, match=rf"spec\.{re.escape(field)} cannot change"):
         namespace(*patch, json.dumps({"spec": change}))
     namespace(*patch, json.dumps({"spec": {"training": {"epochs": 50}}}))
 
