@@ -197,6 +197,13 @@ class Status(Lenient):
         default=None,
         description="Why an attempt ended, or is about to end once its ranks have.",
     )
+    stalled_attempts: int = Field(
+        default=0,
+        description="Attempts in a row that brought no later checkpoint; each doubles the wait.",
+    )
+    stalled_epoch: int | None = Field(
+        default=None, description="Epoch of the last checkpoint when an attempt last ended."
+    )
     retry: int | None = Field(
         default=None,
         description="runPolicy.retry when it last failed or was taken up again; a higher one "

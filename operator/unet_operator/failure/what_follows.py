@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unet_operator.api.spec import Spec
 from unet_operator.api.status import Reduced, Status
-from unet_operator.failure.backoff import counts, delay_after
+from unet_operator.failure.backoff import counts, delay_after, stalled
 from unet_operator.failure.failure import Failure
 from unet_operator.failure.smaller_after_out_of_memory import reduced_sizes
 
@@ -23,6 +23,8 @@ class Retry:
     """The last checkpoint's epoch when ranks last lost each other."""
     reduced: Reduced | None
     """What it must not exceed."""
+    stalled: int
+    """Attempts in a row that brought no later checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -58,4 +60,5 @@ def what_follows(failure: Failure, status: Status, spec: Spec) -> Retry | NoRetr
         peers_lost = status.checkpoint_epoch
     if failures > spec.run_policy.backoff_limit:
         return NoRetry("BackoffLimitExceeded", failures, peers_lost, reduced)
-    return Retry(delay_after(status.attempt), failures, peers_lost, reduced)
+    attempts = stalled(status)
+    return Retry(delay_after(attempts), failures, peers_lost, reduced, attempts)

@@ -87,8 +87,12 @@ def conclude(draft: Draft, training: UNetTraining, failure: Failure) -> None:
         words = message.no_retry(follows.reason, failure, status, training.name)
         fail(draft, follows.reason, words)
         return
-    draft.set(next_attempt_time=draft.now + timedelta(seconds=follows.delay))
-    words = message.next_attempt(failure, status)
+    draft.set(
+        next_attempt_time=draft.now + timedelta(seconds=follows.delay),
+        stalled_attempts=follows.stalled,
+        stalled_epoch=status.checkpoint_epoch,
+    )
+    words = message.next_attempt(failure, draft.status)
     draft.condition("WorkersReady", False, failure.reason, failure.message)
     draft.say(words)
     draft.tell("Warning", "AttemptFailed", words)

@@ -31,6 +31,8 @@ def take_up_again(draft: Draft, training: UNetTraining, seen: Observed) -> None:
         completion_time=None,
         start_time=draft.now if status.start_time else None,
         failures=0,
+        stalled_attempts=0,
+        stalled_epoch=None,
         peer_lost_epoch=None,
         reduced=None if memory_was_short else status.reduced,
         retry=number,

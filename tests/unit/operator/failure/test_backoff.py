@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from unet_operator.api.status import Status, TrainingProgress
-from unet_operator.failure.backoff import counts, delay_after
+from unet_operator.failure.backoff import counts, delay_after, stalled
 from unet_operator.failure.failure import Failure
 
 
@@ -13,6 +13,14 @@ def test_the_wait_doubles_up_to_five_minutes():
     assert waits[:4] == [5, 10, 20, 40]
     assert waits == sorted(waits)
     assert waits[-1] == 300
+
+
+@pytest.mark.parametrize(
+    ("before", "saved", "in_a_row"), [(None, 0, 4), (None, 3, 4), (3, 3, 4), (3, 4, 1), (3, 2, 4)]
+)
+def test_a_later_checkpoint_begins_the_row_anew(before, saved, in_a_row):
+    progress = TrainingProgress(checkpoint_epoch=saved)
+    assert stalled(Status(stalled_attempts=3, stalled_epoch=before, training=progress)) == in_a_row
 
 
 @pytest.mark.parametrize("counted", [True, False])

@@ -18,15 +18,29 @@ def limited(limit: int):
 
 
 def test_a_crash_is_tried_again_later_and_counts():
-    assert what_follows(CRASH, Status(attempt=3, failures=1), limited(3)) == Retry(
-        delay=20, failures=2, peer_lost_epoch=None, reduced=None
+    status = Status(attempt=3, failures=1, stalled_attempts=2)
+    assert what_follows(CRASH, status, limited(3)) == Retry(
+        delay=20, failures=2, peer_lost_epoch=None, reduced=None, stalled=3
     )
+
+
+def test_after_a_later_checkpoint_the_wait_is_the_first_again():
+    status = Status(
+        attempt=40,
+        stalled_attempts=6,
+        stalled_epoch=8,
+        training=TrainingProgress(checkpoint_epoch=9),
+    )
+    preempted = Failure("WorkerEvicted", "x", counted=False)
+    follows = what_follows(preempted, status, limited(0))
+    assert isinstance(follows, Retry)
+    assert (follows.delay, follows.stalled) == (5, 1)
 
 
 def test_what_does_not_count_is_tried_again_for_ever():
     evicted = Failure("WorkerEvicted", "x", counted=False)
-    follows = what_follows(evicted, Status(attempt=99), limited(0))
-    assert follows == Retry(delay=300, failures=0, peer_lost_epoch=None, reduced=None)
+    follows = what_follows(evicted, Status(attempt=99, stalled_attempts=98), limited(0))
+    assert follows == Retry(delay=300, failures=0, peer_lost_epoch=None, reduced=None, stalled=99)
 
 
 def test_one_failure_more_than_the_limit_is_the_end():
@@ -46,7 +60,7 @@ def test_a_lack_of_memory_is_followed_by_a_smaller_attempt():
     status = Status(attempt=1, plan=Plan(batch_size=2))
     follows = what_follows(STARVED, status, limited(0))
     assert follows == Retry(
-        delay=5, failures=0, peer_lost_epoch=None, reduced=Reduced(batch_size=1)
+        delay=5, failures=0, peer_lost_epoch=None, reduced=Reduced(batch_size=1), stalled=1
     )
 
 
