@@ -13,6 +13,10 @@ _FINAL = {
 }
 
 
+OUR_CONTAINERS = ("rendezvous", "launch", "worker", "stage", "evaluate", "report")
+"""Names of the containers that the operator makes; others were put into its pods."""
+
+
 def final_reason(code: int) -> str | None:
     """The reason of a code that trying again cannot mend; None for every other code."""
     return _FINAL[Code(code)][0] if code in _FINAL else None
@@ -28,7 +32,8 @@ def remedy(code: int) -> str:
 
 
 def failed_container(pod: Pod | None) -> tuple[str, Exit] | None:
-    """(name, how it ended) of the pod's first container that ended badly."""
+    """(name, how it ended) of the pod's first container that ended badly, ours before others'."""
     if pod is None:
         return None
-    return next(((name, end) for name, end in pod.exits.items() if end.code != 0), None)
+    ended = [(name, end) for name, end in pod.exits.items() if end.code != 0]
+    return min(ended, key=lambda pair: pair[0] not in OUR_CONTAINERS, default=None)

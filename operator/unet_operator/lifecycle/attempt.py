@@ -44,7 +44,7 @@ def trained(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
         return False
     take_progress(draft, seen)  # first: from what an attempt says last the next one resumes
     attempt = view(training, status, seen)
-    if attempt.launcher is not None and attempt.launcher.complete:
+    if attempt.launched_well(draft.now):
         _finish(draft, training, seen, attempt)
         return True
     _go_on(draft, training, seen, attempt)
@@ -101,7 +101,7 @@ def _finish(draft: Draft, training: UNetTraining, seen: Observed, attempt: Attem
 def _go_on(draft: Draft, training: UNetTraining, seen: Observed, attempt: AttemptView) -> None:
     """The attempt is not done: ends it if something is lost, else brings it one step on."""
     launcher, pod = attempt.launcher, attempt.launcher_pod
-    if launcher is not None and launcher.failed:
+    if launcher is not None and (launcher.failed or attempt.outlived(draft.now)):
         judge_failed_launcher(draft, training, attempt, launcher)
         return
     if launcher is not None and pod is not None and not pod.ended and pod.gone(draft.now):

@@ -7,6 +7,7 @@ from unet_operator.api.resource import UNetTraining
 from unet_operator.api.timing import LOOK_SECONDS
 from unet_operator.lifecycle import message
 from unet_operator.lifecycle.actions import SuspendJob
+from unet_operator.lifecycle.attempt_view import view
 from unet_operator.lifecycle.draft import Draft
 from unet_operator.lifecycle.stop import stop_everything
 from unet_operator.observe.objects import Observed
@@ -38,8 +39,8 @@ def resume(draft: Draft, training: UNetTraining, seen: Observed) -> None:
 
 def trained_meanwhile(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     """Whether the launcher was done before it could be stopped."""
-    job = seen.jobs.get(names.launcher(training.name, draft.status.attempt))
-    return job is not None and job.complete and not draft.status.holds("Trained")
+    done = view(training, draft.status, seen).launched_well(draft.now)
+    return done and not draft.status.holds("Trained")
 
 
 def _release(draft: Draft, training: UNetTraining, seen: Observed) -> None:
