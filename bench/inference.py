@@ -104,7 +104,9 @@ def prepare(args: argparse.Namespace, folder: Path) -> tuple[list[str], Target]:
         for index, value in enumerate(layer.get_weights())
     }
     np.savez(folder / "weights.npz", **arrays)
-    spec = saved.plan.network.model_dump() | {"patch": saved.plan.patch_size}
+    bfloat16 = saved.plan.precision == "bfloat16"
+    spec = saved.plan.network.model_dump()
+    spec |= {"patch": saved.plan.patch_size, "bfloat16": bfloat16}
     (folder / "spec.json").write_text(json.dumps(spec))
     ids = [use.id for use in select_cases(dataset, saved.split, args.cases)][: args.count]
     picked, target = channels_for(saved, dataset), target_for(saved, dataset)
