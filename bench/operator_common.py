@@ -32,6 +32,7 @@ AT_ONCE = 8
 """Connections that create in parallel."""
 COLLECTIONS = {
     "UNetTraining": "/apis/unet.dev/v1alpha1/namespaces/{}/unettrainings",
+    "MPIJob": "/apis/kubeflow.org/v2beta1/namespaces/{}/mpijobs",
     "Pod": "/api/v1/namespaces/{}/pods",
     "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
 }

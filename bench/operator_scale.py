@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import mpi_operator
 import operator_common as common
 from common import bars, parser
 from kubelib.audit import Request
@@ -39,7 +40,11 @@ from operator_common import (
 NAMESPACE, FOREIGN = "bench-operator", "bench-foreign"
 PODS_PER_NODE = 110
 FAKE = {"key": "kwok.x-k8s.io/node", "operator": "Exists", "effect": "NoSchedule"}
-
+ON_FAKE_NODES = {
+    "nodeSelector": {"type": "kwok"},
+    "tolerations": [FAKE],
+    "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}},
+}
 
 Spent = dict[str, float]
 """What a `Meter` says: memory in MiB, CPU seconds."""
@@ -145,12 +150,7 @@ def small_training(index: int, workers: int) -> common.Manifest:
     return training(
         f"t{index:03d}",
         NAMESPACE,
-        workers={
-            "replicas": workers,
-            "nodeSelector": {"type": "kwok"},
-            "tolerations": [FAKE],
-            "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}},
-        },
+        workers={"replicas": workers, **ON_FAKE_NODES},
         evaluation={"enabled": False},
         runPolicy={"cleanPodPolicy": "None"},
     )
@@ -174,6 +174,14 @@ def burst(args: argparse.Namespace) -> Burst:
         asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
     common.fake_nodes(0)
     return Burst(asked, pods, until_pods.result(), until_end.result(), missing)
+
+
+def mpi_operator_burst(args: argparse.Namespace) -> dict[str, object]:
+    """The same burst as MPIJobs of Kubeflow's operator."""
+    common.fake_nodes(-(-args.trainings * (args.workers + 2) // PODS_PER_NODE) + 2)
+    answer = mpi_operator.burst(args.mpi_operator, args.trainings, args.workers, ON_FAKE_NODES)
+    common.fake_nodes(0)
+    return answer
 
 
 def pods_after(found: Burst) -> dict[str, float]:
@@ -248,6 +256,9 @@ def read_arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="to wait for their end; then what has not ended is told",
     )
+    at_once.add_argument(
+        "--mpi-operator", type=Path, metavar="DIR", help="its folder: do the same with it"
+    )
     for mode in (memory, at_once):
         mode.add_argument("--figure", type=Path, metavar="PNG")
     return arguments.parse_args()
@@ -265,7 +276,10 @@ def main() -> None:
         title, unit = f"{args.trainings} trainings", "resident memory at most, MiB"
     else:
         found = burst(args)
-        print(json.dumps(burst_result(args, found), indent=1))
+        result = burst_result(args, found)
+        if args.mpi_operator:
+            result["mpi_operator"] = mpi_operator_burst(args)
+        print(json.dumps(result, indent=1))
         figures = {f"{share} % of pods": after for share, after in pods_after(found).items()}
         title, unit = f"{args.trainings} trainings at once", "seconds after the first apply"
     if args.figure:
