@@ -51,7 +51,11 @@ FREE_TO_CHANGE = {
     "batch_size",
     "patch_size",  # halved when an attempt ran out of memory
 }
-"""Settings in which a resumed run may differ from its checkpoint."""
+"""Settings in which a resumed run may differ from its checkpoint.
+
+A setting that comes later is free to change, or its default is None and means what runs did before
+it: so this release goes on with runs of older ones, and older ones with runs of this.
+"""
 
 
 class TrainSettings(Settings):

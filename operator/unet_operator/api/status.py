@@ -187,6 +187,10 @@ class Status(Lenient):
     attempt: int = Field(
         default=0, description="Number of the present life of launcher and workers, from 1."
     )
+    image: str | None = Field(
+        default=None,
+        description="Training image of the present attempt, which keeps it to its end.",
+    )
     failures: int = Field(default=0, description="Failed attempts that count against backoffLimit.")
     peer_lost_epoch: int | None = Field(
         default=None,

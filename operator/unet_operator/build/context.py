@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unet_operator.api import pod_paths
 from unet_operator.api.labels import labels_of
@@ -19,6 +19,14 @@ class Context:
     """Whether a claim can be mounted on one node only."""
     pull_secrets: tuple[str, ...] = ()
     """Secrets of the image registry beside the spec's own."""
+
+    @property
+    def of_the_attempt(self) -> Context:
+        """The same with the image that the present attempt began with.
+
+        An operator that is upgraded between workers and launcher must not mix two.
+        """
+        return replace(self, image=self.training.status.image or self.image)
 
     @property
     def name(self) -> str:

@@ -30,17 +30,21 @@ from unet_operator.lifecycle.stop import ended_for_good, stop_attempt
 from unet_operator.observe.objects import Job, Observed
 
 
-def trained(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
-    """Whether the network is trained; brings the present attempt one step on until it is."""
+def trained(draft: Draft, training: UNetTraining, seen: Observed, image: str) -> bool:
+    """Whether the network is trained; brings the present attempt one step on until it is.
+
+    Args:
+        image: that an attempt which begins now will have to its end.
+    """
     status = draft.status
     if status.holds("Trained"):
         release_workers(draft, training.spec.run_policy, seen)
         return True
     if status.attempt == 0:
-        _begin(draft, training, 1, seen)
+        _begin(draft, training, 1, seen, image)
         return False
     if status.next_attempt_time is not None:
-        _restart(draft, training, seen)
+        _restart(draft, training, seen, image)
         return False
     take_progress(draft, seen)  # first: from what an attempt says last the next one resumes
     attempt = view(training, status, seen)
@@ -51,11 +55,12 @@ def trained(draft: Draft, training: UNetTraining, seen: Observed) -> bool:
     return False
 
 
-def _begin(draft: Draft, training: UNetTraining, attempt: int, seen: Observed) -> None:
+def _begin(draft: Draft, training: UNetTraining, attempt: int, seen: Observed, image: str) -> None:
     """Writes the attempt's number; its children follow with the next look."""
     policy = training.spec.run_policy
     draft.set(
         attempt=attempt,
+        image=image,
         next_attempt_time=None,
         replicas=draft.status.replicas or training.spec.workers.replicas,
         reduced_replicas=None,
@@ -71,7 +76,7 @@ def _begin(draft: Draft, training: UNetTraining, attempt: int, seen: Observed) -
     draft.wake(0)
 
 
-def _restart(draft: Draft, training: UNetTraining, seen: Observed) -> None:
+def _restart(draft: Draft, training: UNetTraining, seen: Observed, image: str) -> None:
     """Waits until the pods of the last attempt have ended and the back-off is over."""
     attempt, due = draft.status.attempt, draft.status.next_attempt_time
     stop_attempt(draft, seen, attempt)
@@ -85,7 +90,7 @@ def _restart(draft: Draft, training: UNetTraining, seen: Observed) -> None:
         least = asked.min_replicas or asked.replicas
         fit = draft.status.reduced_replicas or asked.replicas
         draft.set(replicas=max(least, min(fit, asked.replicas)))
-        _begin(draft, training, attempt + 1, seen)
+        _begin(draft, training, attempt + 1, seen, image)
 
 
 def _finish(draft: Draft, training: UNetTraining, seen: Observed, attempt: AttemptView) -> None:

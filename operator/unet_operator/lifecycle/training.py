@@ -26,26 +26,26 @@ from unet_operator.lifecycle.ttl import delete_after_time_to_live
 from unet_operator.observe.objects import Observed
 
 
-def decide(training: UNetTraining, seen: Observed, now: datetime, *, has_image: bool) -> Decision:
+def decide(training: UNetTraining, seen: Observed, now: datetime, *, image: str) -> Decision:
     """Decides about one training.
 
     Args:
         training: the resource as last read or written.
         seen: its Jobs, pods, claims and log.
         now: the present time, UTC.
-        has_image: whether spec or operator name a training image.
+        image: the training image that spec or operator name now; empty if neither does.
     """
     if training.meta.deletion_timestamp is not None:
         return Decision(status=training.status)
     draft = Draft(training.status, training.meta.generation, now)
-    _advance(draft, training, seen, has_image=has_image)
+    _advance(draft, training, seen, image)
     if terminal(draft.status) and not terminal(training.status):
         draft.set(retry=training.spec.run_policy.retry)
         draft.wake(0)
     return draft.finish()
 
 
-def _advance(draft: Draft, training: UNetTraining, seen: Observed, *, has_image: bool) -> None:
+def _advance(draft: Draft, training: UNetTraining, seen: Observed, image: str) -> None:
     """Takes the training as far as it can go for now."""
     policy = training.spec.run_policy
     if terminal(draft.status):
@@ -67,11 +67,11 @@ def _advance(draft: Draft, training: UNetTraining, seen: Observed, *, has_image:
         return
     if not replaced_jobs_gone(draft, seen):
         return
-    if not accepted(draft, training, seen, has_image=has_image):
+    if not accepted(draft, training, seen, has_image=bool(image)):
         return
     if not data_ready(draft, training, seen):
         return
-    if not trained(draft, training, seen):
+    if not trained(draft, training, seen, image):
         return
     if not policy.suspend:
         evaluate(draft, training, seen)

@@ -78,7 +78,7 @@ class Performer:
             case CreateWorkers():
                 await self._create_workers(context, action)
             case CreateLauncher(attempt):
-                await self._create_job(context, launcher_job(context, attempt))
+                await self._create_job(context, launcher_job(context.of_the_attempt, attempt))
             case CreateStage():
                 await self._create_job(context, staging_job(context))
             case CreateEvaluate(round_):
@@ -96,7 +96,7 @@ class Performer:
                 await self._cluster.delete(TRAININGS, meta.namespace, meta.name, meta.uid)
 
     async def _create_workers(self, context: Context, action: CreateWorkers) -> None:
-        training = context.training
+        context, training = context.of_the_attempt, context.training
         attempt, replicas = action.attempt, action.replicas
         await self._create_or_update(context, SERVICES, service(training))
         await self._create_or_update(context, NETWORK_POLICIES, network_policy(training))

@@ -72,7 +72,7 @@ class Reconciler:
             return await self._write(stored, self._invalid(stored, str(fault)))
         observed = await self._reader.read(training)
         image = training.spec.image or self._settings.training_image
-        decision = decide(training, observed, self._now(), has_image=bool(image))
+        decision = decide(training, observed, self._now(), image=image)
         context = Context(
             training=training,
             image=image,

@@ -16,6 +16,7 @@ from unet_operator.observe.objects import Claim, Exit, Job, Observed, Pod
 from unet_operator.observe.progress import LogReading, Termination
 
 NAME, NAMESPACE, UID = "brain", "clinic", "1b6ef580-7fb9-4fe8-a680-3ee57bd6ea30"
+IMAGE = "registry.example/unet:1"
 OTHER_UID = "99999999-7fb9-4fe8-a680-3ee57bd6ea30"
 """Of a namesake that was deleted before."""
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -163,7 +164,7 @@ def decided(
     subject: UNetTraining, observed: Observed, now: datetime = NOW, *, has_image: bool = True
 ) -> Decision:
     """Decides once."""
-    return decide(subject, observed, now, has_image=has_image)
+    return decide(subject, observed, now, image=IMAGE if has_image else "")
 
 
 def advanced(subject: UNetTraining, decision: Decision) -> UNetTraining:

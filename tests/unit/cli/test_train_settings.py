@@ -7,7 +7,7 @@ import pytest
 
 from unet.cli.arguments import add_flags, settings_from
 from unet.cli.parser import Parser
-from unet.planning.settings import TrainSettings
+from unet.planning.settings import FREE_TO_CHANGE, TrainSettings
 from unet.system.errors import UsageError
 from unet.system.settings_file import read_settings_file
 
@@ -29,6 +29,19 @@ def refused(call, *parts):
     for part in parts:
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+OF_THE_FIRST_RELEASE = {
+    *("split", "fold", "folds", "validation_fraction", "course_fractions", "seed"),
+    *("network", "upsampling", "precision", "recompute"),
+}
+
+
+def test_a_setting_that_came_later_lets_older_and_newer_releases_go_on_with_a_run():
+    fields = TrainSettings.model_fields
+    defaults = {name for name, field in fields.items() if field.default is not None}
+    required = {name for name, field in fields.items() if field.is_required()}
+    assert defaults - required - FREE_TO_CHANGE == OF_THE_FIRST_RELEASE
 
 
 def test_what_is_not_given_is_left_to_the_plan():
