@@ -51,8 +51,22 @@ def output(*command: str) -> list[str]:
     return sorted(done.stdout.splitlines())
 
 
+def is_others(line: str, others: set[str]) -> bool:
+    """Whether a line tells of another cluster: a test beside this one may kill a node there."""
+    return NAME not in line and any(f"{name}-" in line for name in others)
+
+
 def machine() -> dict[str, list[str]]:
     """Everything on the machine that a cluster could leave behind, but for its processes."""
+    others = {path.name for path in Path("/run/unet-clusters").glob("[!.]*")} - {NAME}
+    found = everything()
+    for kind in ("mounts", "network namespaces", "folders"):
+        found[kind] = [line for line in found[kind] if not is_others(line, others)]
+    return found
+
+
+def everything() -> dict[str, list[str]]:
+    """The same, of other clusters, too."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     groups = Path("/proc/self/mounts").read_text().split()
     roots = [Path(word) for word in groups if word.startswith("/sys/fs/cgroup")]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from machinelib import clean
+from machinelib import clean, places
 from machinelib.text import Problem
 
 OURS = ("bin", "buildah-operator", "buildah-training", "debian", "images", "rootfs-1")
@@ -49,3 +50,24 @@ def test_what_was_made_goes_and_results_stay(checkout: Path, tmp_path: Path):
 def test_with_caches_only_what_is_ours_goes_from_there(checkout: Path, tmp_path: Path):
     clean.clean(caches=True, root=checkout, environment={"UNET_CLEAN": "yes"})
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["someone's"]
+
+
+def test_every_place_in_the_cache_is_known_to_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("UNET_CACHE", str(tmp_path))
+    paths = {place.path for task in ("test", "images", "demo") for place in places.of_task(task)}
+    within = {path for path in paths if path.is_relative_to(tmp_path)}
+    assert within
+    for path in within:
+        path.mkdir()
+    assert set(clean.of_cache(tmp_path)) == within
+
+
+def test_every_folder_that_a_build_of_images_keeps_is_known_to_clean(tmp_path: Path):
+    script = (places.ROOT / "image/build").read_text()
+    kept = set(re.findall(r"\$cache/([a-z]+-?)", script))
+    assert {"buildah-", "debian", "images"} <= kept
+    for name in kept:
+        (tmp_path / f"{name}x" if name.endswith("-") else tmp_path / name).mkdir()
+    assert {path.name.removesuffix("x") for path in clean.of_cache(tmp_path)} == kept
