@@ -15,6 +15,8 @@ from typing import Any
 MARKED = re.compile(r"(<!-- results ([a-z_]+) -->\n).*?(<!-- end -->)", re.S)
 NONE = "Not measured yet.\n"
 SPREAD = {"min", "median", "max"}
+KEPT_OFF = ("voxels per cpu second at our flops", "share of gemm", "peak bytes", "settings")
+"""How figures begin that are in the results' files alone: the page is for reading."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,21 @@ def render(page: str, results: Mapping[str, Result]) -> str:
 
 
 def table(result: Result) -> str:
-    """Machine, date and command, then a row for every figure."""
-    head = f"{result.machine}; {result.date}; {result.minutes:g} minutes:\n\n    {result.command}\n"
-    lines = ["| figure | smallest | middle | largest |", "|---|---|---|---|"]
+    """Machine, date, command and circumstances, then a row for every figure, ratios first."""
+    given, figures = [], []
     for name, value in rows(result.result):
-        if isinstance(value, dict):
-            cells = [f"{value[key]:g}" for key in ("min", "median", "max")]
+        if name.startswith(KEPT_OFF):
+            continue
+        if isinstance(value, dict | float):
+            figures.append((name, _figure(value)))
         else:
-            cells = ["", _plain(value), ""]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return f"{head}\n" + "\n".join(lines) + "\n"
+            given.append(f"{name} {_plain(value)}")
+    figures.sort(key=lambda figure: not re.search(r"\bratio\b|\bover\b", figure[0]))
+    head = f"{result.machine}; {result.date}; {result.minutes:g} minutes:\n\n    {result.command}\n"
+    lines = ["| figure | middle (smallest … largest) |", "|---|---|"]
+    lines += [f"| {name} | {figure} |" for name, figure in figures]
+    circumstances = f"{'; '.join(given)}.\n\n" if given else ""
+    return f"{head}\n{circumstances}" + "\n".join(lines) + "\n"
 
 
 def rows(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -85,6 +92,17 @@ def rows(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
                 yield from rows(part, f"{name} {label}".strip())
         elif key != "curve":
             yield name, item
+
+
+def _figure(value: float | Mapping[str, float]) -> str:
+    if isinstance(value, float):
+        return _number(value)
+    low, middle, high = (_number(value[key]) for key in ("min", "median", "max"))
+    return middle if low == high else f"{middle} ({low} … {high})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _plain(value: object) -> str:

@@ -21,16 +21,25 @@ def test_a_table_tells_machine_date_command_and_time() -> None:
     page = render(PAGE, {"memory": result(ratio={"min": 1.0, "median": 2.0, "max": 3.0})})
     for part in ("a machine", "2026-01-02", "python bench/memory.py", "1.5 minutes"):
         assert part in page
-    assert "| ratio | 1 | 2 | 3 |" in page
+    assert "| ratio | 2 (1 … 3) |" in page
     assert "old" not in page
     assert page.endswith("words\n")
     assert render(page, {"memory": result(ratio={"min": 1.0, "median": 2.0, "max": 3.0})}) == page
 
 
 def test_nested_figures_get_their_full_name() -> None:
-    page = render(PAGE, {"memory": result(variants={"a_b": {"peak": 3}}, curve=[[1, 2]])})
-    assert "| variants: a b: peak |  | 3 |  |" in page
+    found = result(variants={"a_b": {"peak": 3.0}}, curve=[[1, 2]], patch=[4, 5, 6])
+    page = render(PAGE, {"memory": found})
+    assert "| variants: a b: peak | 3 |" in page
+    assert "\npatch 4 x 5 x 6.\n" in page
     assert "curve" not in page
+
+
+def test_ratios_come_first_and_what_is_for_programs_stays_in_the_file() -> None:
+    found = result(seconds=12345.0, peak_bytes={"ours": 5.0}, ratio=1.25)
+    page = render(PAGE, {"memory": found})
+    assert page.index("| ratio | 1.25 |") < page.index("| seconds | 12,345 |")
+    assert "peak bytes" not in page
 
 
 def test_what_is_not_measured_says_so() -> None:
