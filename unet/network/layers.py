@@ -14,9 +14,9 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no 
     """Normalises each sample and channel over its voxels, then scales and shifts.
 
     Instance norm is batch norm of one sample, so training gives each sample, folded to
-    ``[1, D*H*W, 1, C]``, to TensorFlow's fused batch-norm kernel (docs/benchmarks.md has the
-    gain).  Inference writes it out as mean, square and root, which every exporter
-    understands; Keras' GroupNormalization is 5 to 9 times slower once exported.
+    ``[1, D*H*W, 1, C]``, to TensorFlow's fused batch-norm kernel.  Inference writes it out as
+    mean, square and root, which every exporter understands; Keras' GroupNormalization is 5 to 9
+    times slower once exported.
 
     Statistics are float32 whatever the compute type.  Nothing depends on the other samples
     of the batch, so nothing has to be synchronised between ranks.
