@@ -57,8 +57,8 @@ test: packages-test lint  ## everything CI runs: unit, mpirun, API server, real 
 	@echo "== $$(date +%T) tests"
 	$(if $(THROWAWAY),KUBECONFIG=$(OWN_KUBECONFIG)) $(VENV_PYTHON) -m pytest tests -m "not chaos" $(SIDE_BY_SIDE)
 
-bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=… as it says
-	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER))
+bench: setup  ## run every benchmark and renew docs/benchmarks.md; DATA=…, PEER=…, MPI_OPERATOR=… as it says
+	$(VENV_PYTHON) bench/renew.py $(if $(DATA),--data $(DATA)) $(if $(PEER),--peer-python $(PEER)) $(if $(MPI_OPERATOR),--mpi-operator $(MPI_OPERATOR))
 
 demo:  ## train on a real cluster and read the Dice score; DATA=… takes real cases
 	@$(PYTHON) -B demo/run

@@ -72,14 +72,22 @@ BENCHMARKS = {
     "first_try": Benchmark("first_try.py --time-budget 90s"),
     "operator_life": Benchmark("operator_life.py", cluster=True),
     "operator_memory": Benchmark("operator_scale.py memory", cluster=True),
-    "operator_burst": Benchmark("operator_scale.py burst", cluster=True),
+    "operator_burst": Benchmark(
+        "operator_scale.py burst --mpi-operator {mpi_operator}", cluster=True
+    ),
 }
+
+
+TOLD = {"data": "DATA", "peer": "PEER/bin/python", "mpi_operator": "DIR"}
+"""How the page spells what the caller has."""
 
 
 def missing(benchmark: Benchmark, args: argparse.Namespace, command: str) -> str | None:
     """What a benchmark lacks here, None if nothing."""
     if "{peer}" in command and not args.peer_python:
         return "--peer-python: a python with torch and monai"
+    if "{mpi_operator}" in command and not args.mpi_operator:
+        return "--mpi-operator: a folder as bench/mpi_operator.py says"
     if "{data}" in command and not args.data:
         return "--data: a folder with Task04_Hippocampus"
     if benchmark.cluster and not STATE.exists():
@@ -114,7 +122,11 @@ def measure(command: str, key: str, args: argparse.Namespace) -> Result:
     Raises:
         SystemExit: it failed; with its last lines.
     """
-    given = {"data": str(args.data), "peer": str(args.peer_python)}
+    given = {
+        "data": str(args.data),
+        "peer": str(args.peer_python),
+        "mpi_operator": str(args.mpi_operator),
+    }
     words = [word.format(**given) for word in shlex.split(command)]
     threads = len(os.sched_getaffinity(0))
     done = run([PYTHON, str(ROOT / "bench" / words[0]), *words[1:]], threads)
@@ -123,7 +135,7 @@ def measure(command: str, key: str, args: argparse.Namespace) -> Result:
     text = "\n" + done.output
     found = json.loads(text[text.rindex("\n{\n") :])
     return Result(
-        command=f"python bench/{command.format(data='DATA', peer='PEER/bin/python')}",
+        command=f"python bench/{command.format(**TOLD)}",
         machine=machine(),
         date=datetime.now(UTC).date().isoformat(),
         minutes=round(done.wall / 60, 2),
@@ -166,6 +178,7 @@ def main() -> None:
     add = arguments.add_argument
     add("--data", type=Path, metavar="DIR", help="holds Task04_Hippocampus")
     add("--peer-python", metavar="FILE", help="python with torch, monai and nibabel")
+    add("--mpi-operator", type=Path, metavar="DIR", help="see bench/mpi_operator.py")
     add("--only", nargs="+", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))
     add("--force", action="store_true", help="measure again what is there")
     add("--quick", action="store_true", help="sizes that only show that it works, on a phantom")
