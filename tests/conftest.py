@@ -8,6 +8,11 @@ from machinelib.proxy import spare_loopback
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from unet.system.tensorflow_import import import_tensorflow
+
+# TensorFlow's greeting, which is kept until a process ends, would follow pytest's closing line.
+import_tensorflow()
+
 pytest_plugins = [
     "support.cluster_fixtures",
     "support.data_sets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import keras
@@ -30,12 +31,19 @@ def _normalisation(spec: NetworkSpec, name: str, portable: bool) -> keras.layers
 
 
 def _convolution(
-    x: keras.KerasTensor, filters: int, spec: NetworkSpec, name: str, portable: bool
+    x: keras.KerasTensor,
+    filters: int,
+    spec: NetworkSpec,
+    name: str,
+    *,
+    portable: bool,
+    learns: bool,
 ) -> object:
     """3x3x3 convolution, normalisation, activation."""
     # In bfloat16 oneDNN (of TensorFlow 2.21) leaves the gradient of the weights unwritten where
     # there are two planes along the first axis: what was in that memory would be learnt from.
-    two_planes = x.shape[1] == 2 and keras.config.dtype_policy().compute_dtype == "bfloat16"
+    narrow = keras.config.dtype_policy().compute_dtype == "bfloat16"
+    two_planes = learns and narrow and x.shape[1] == 2
     if two_planes:
         x = keras.layers.ZeroPadding3D(((0, 1), (0, 0), (0, 0)), name=f"{name}_pad")(x)
     x = keras.layers.Conv3D(
@@ -80,7 +88,8 @@ def build_network(
     Args:
         precision: compute type of convolutions; weights, statistics and logits stay float32.
         patch_size: fixes the spatial shape, which lets TensorFlow choose faster kernels.
-        supervised: also return the logits of lower levels, for deep supervision.
+        supervised: also return the logits of lower levels, for deep supervision: the network
+            that gradients are taken of.
 
     Returns:
         A model ``[N, D, H, W, channels]`` float32 -> logits ``[N, D, H, W, outputs]`` float32,
@@ -124,6 +133,7 @@ def _build(
     supervised: bool,
     portable: Literal["sigmoid", "softmax"] | None = None,
 ) -> keras.Model:
+    convolution = partial(_convolution, portable=bool(portable), learns=supervised)
     sides = patch_size or (None, None, None)
     inputs = keras.layers.Input((*sides, spec.channels), name="MRImages")
     x, skips = inputs, []
@@ -132,14 +142,14 @@ def _build(
             skips.append(x)
             x = keras.layers.MaxPooling3D(spec.strides[level - 1], name=f"down{level}")(x)
         for index in range(spec.encoder_convolutions):
-            x = _convolution(x, filters, spec, f"encode{level}_{index}", bool(portable))
+            x = convolution(x, filters, spec, f"encode{level}_{index}")
     logits: list[keras.KerasTensor] = []
     for level in reversed(range(len(skips))):
         filters = spec.filters[level]
         x = _upsample(x, filters, spec.strides[level], spec, f"up{level}")
         x = keras.layers.Concatenate(name=f"skip{level}")([x, skips[level]])
         for index in range(spec.decoder_convolutions):
-            x = _convolution(x, filters, spec, f"decode{level}_{index}", bool(portable))
+            x = convolution(x, filters, spec, f"decode{level}_{index}")
         if level == 0 or (supervised and level < spec.supervised_levels):
             name = "PredictionMask" if level == 0 else f"PredictionMask{level}"
             head = keras.layers.Conv3D(

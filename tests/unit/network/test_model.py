@@ -62,18 +62,29 @@ def test_bfloat16_computes_narrow_between_weights_and_logits_of_float32():
     assert keras.config.dtype_policy().name == "float32"  # as it was
 
 
-@pytest.mark.parametrize("sides", [(8, 12, 6), (16, 12, 6), (4, 12, 6), (12, 8, 4)])
-def test_bfloat16_has_the_loss_and_gradients_of_float32_to_its_precision(sides):
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
+@pytest.mark.parametrize("sides", [(8, 12, 8), (16, 16, 8), (4, 12, 8), (12, 8, 4), (8, 8, 8)])
+@pytest.mark.parametrize("kind", ["planned", "course"])
+def test_bfloat16_has_the_loss_and_gradients_of_float32_to_its_precision(kind, sides, traced):
+    spec = SPEC.model_copy(update={"kind": kind, "strides": ((2, 2, 2), (2, 2, 1))})
+    if kind == "course":
+        spec = spec.model_copy(update={"normalisation": "batch", "supervised_levels": 1})
     image = RNG.normal(0, 1, (2, *sides, 2)).astype(np.float32)
     target = tf.constant((RNG.random((2, *sides, 3)) < 0.3).astype(np.uint8))
     found = {}
     for precision in ("float32", "bfloat16"):
-        model = scattered(build_network(SPEC, precision, sides))
+        model = scattered(build_network(spec, precision, sides, supervised=True))
+
+        def step(model=model):
+            with tf.GradientTape() as tape:
+                full = tf.nest.flatten(model(image, training=True))[0]
+                sums, entropy = level_sums(full, target, "sigmoid")
+                loss = combine([(sums, entropy)], [sums], ranks=1)
+            weights = [v.value for v in model.trainable_variables]
+            return loss, tape.gradient(loss, weights, unconnected_gradients="zero")
+
         leave_garbage()
-        with tf.GradientTape() as tape:
-            sums, entropy = level_sums(model(image, training=True), target, "sigmoid")
-            loss = combine([(sums, entropy)], [sums], ranks=1)
-        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        loss, gradients = (tf.function(step) if traced else step)()
         assert {gradient.dtype for gradient in gradients} == {tf.float32}
         assert loss.dtype == tf.float32
         found[precision] = float(loss), np.concatenate([np.ravel(g) for g in gradients])
