@@ -93,6 +93,20 @@ def test_bfloat16_has_the_loss_and_gradients_of_float32_to_its_precision(kind, s
     assert np.linalg.norm(near - exact) < 0.05 * np.linalg.norm(exact)
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("sides", [(8, 8, 8), (4, 12, 8), (8, 4, 12), (12, 8, 4)])
+@pytest.mark.parametrize("kind", ["planned", "course"])
+def test_bfloat16_predicts_compiled_what_it_predicts_step_by_step(kind, sides, batch):
+    spec, by = (SPEC, 1) if kind == "planned" else (course_spec(2, 3, 2, upsampling=False), 4)
+    patch = tuple(side * by for side in sides)
+    model = scattered(build_network(spec, "bfloat16", patch))
+    image = RNG.normal(0, 1, (batch, *patch, 2)).astype(np.float32)
+    expected = model(image, training=False)
+    compiled = tf.function(lambda windows: model(windows, training=False))(tf.constant(image))
+    spread = float(tf.math.reduce_std(expected))
+    np.testing.assert_allclose(compiled, expected, atol=0.05 * spread)
+
+
 @pytest.mark.parametrize("kind", ["planned", "course"])
 def test_the_portable_network_computes_the_same_probabilities(kind):
     spec = SPEC if kind == "planned" else course_spec(2, 3, 2, upsampling=False)
