@@ -27,7 +27,7 @@ from unet.system.errors import UnetError
 
 READERS = (
     *("nifti_header", "nifti_stream", "dataset_json", "archive"),
-    *("plan", "checkpoint", "progress_line"),
+    *("plan", "checkpoint", "progress_line", "groups"),
 )
 ROOM_BYTES = 2**30  # beyond what the process has when it begins
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

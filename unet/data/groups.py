@@ -35,13 +35,19 @@ def read_groups(file: Path, cases: Sequence[str]) -> dict[str, str]:
         raise UsageError("--groups", f"{file}: no text in UTF-8", "save it as UTF-8") from error
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    if not set(COLUMNS) <= set(reader.fieldnames or ()):
-        found = f"{file}: columns {', '.join(reader.fieldnames or ()) or 'none'}"
+    try:
+        columns = reader.fieldnames or ()
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:  # a cell longer than the module takes
+        where = f"{file}: line {reader.line_num + 1}"
+        raise DataError(where, f"no table ({error})", "correct the table") from error
+    if not set(COLUMNS) <= set(columns):
+        found = f"{file}: columns {', '.join(columns) or 'none'}"
         raise UsageError("--groups", found, "name two of them case and group")
     known, groups = set(cases), dict[str, str]()
-    for row in reader:
+    for line, row in rows:
         case, group = (row["case"] or "").strip(), (row["group"] or "").strip()
-        where, remedy = f"{file}: line {reader.line_num}", "correct the table"
+        where, remedy = f"{file}: line {line}", "correct the table"
         if case not in known:
             raise DataError(where, f"{case!r} is no case of the data set", remedy)
         if case in groups:

@@ -28,6 +28,7 @@ def test_a_table_names_each_cases_group(tmp_path: Path, between: str):
         ("case,group\na_1,A\nc,A\n", DataError, "line 3: 'c' is no case"),
         ("case,group\na_1,A\na_1,B\n", DataError, "'a_1' is there twice"),
         ("case,group\na_1\n", DataError, "'a_1' has no group"),
+        (f"case,group\na_1,{'A' * 2**18}\n", DataError, "line 2: no table"),
         ("case,group\na_1,A\n", DataError, "2 cases are not in it, such as 'a_2'"),
     ],
 )
