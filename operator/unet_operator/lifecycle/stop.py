@@ -16,7 +16,9 @@ def stop_everything(draft: Draft, seen: Observed) -> bool:
         Whether something was still running.
     """
     running = False
-    attempts = {job.attempt for job in seen.jobs.values() if job.role in ("launcher", "worker")}
+    # Pods too: their Jobs may have been deleted while they still end.
+    things = (*seen.jobs.values(), *seen.pods)
+    attempts = {thing.attempt for thing in things if thing.role in ("launcher", "worker")}
     for attempt in attempts:
         running |= not ended_for_good(seen, attempt, draft.now)
         stop_attempt(draft, seen, attempt)

@@ -44,6 +44,16 @@ def test_suspending_stops_the_launcher_first_and_waits():
     assert decision.wake is not None
 
 
+def test_pods_whose_jobs_somebody_deleted_are_waited_for():
+    _, first, _ = two_workers()
+    leaving = replace(first, deleting_until=after(60))
+    _, decision = suspended(seen(leaving))
+    assert decision.status.phase != "Suspended"
+    assert decision.wake is not None
+    _, decision = suspended(seen(replace(leaving, phase="Failed")))
+    assert decision.status.phase == "Suspended"
+
+
 def test_then_the_workers_and_then_it_is_suspended():
     halted = job("launcher", suspended=True, active=0)
     _, decision = suspended(seen(*two_workers(), halted))
