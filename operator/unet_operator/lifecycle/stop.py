@@ -6,7 +6,7 @@ from datetime import datetime
 
 from unet_operator.lifecycle.actions import SuspendJob
 from unet_operator.lifecycle.draft import Draft
-from unet_operator.observe.objects import Observed
+from unet_operator.observe.objects import Job, Observed, Pod
 
 
 def stop_everything(draft: Draft, seen: Observed) -> bool:
@@ -17,7 +17,7 @@ def stop_everything(draft: Draft, seen: Observed) -> bool:
     """
     running = False
     # Pods too: their Jobs may have been deleted while they still end.
-    things = (*seen.jobs.values(), *seen.pods)
+    things: tuple[Job | Pod, ...] = (*seen.jobs.values(), *seen.pods)
     attempts = {thing.attempt for thing in things if thing.role in ("launcher", "worker")}
     for attempt in attempts:
         running |= not ended_for_good(seen, attempt, draft.now)
