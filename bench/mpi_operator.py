@@ -11,8 +11,6 @@ a pod; its pods go to the same nodes that only pretend, and ask for the same.
 from __future__ import annotations
 
 import subprocess
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from pathlib import Path
 
 import operator_common as common
 import psutil
-from operator_common import Manifest, create, kubectl, listed, wait_until
+from operator_common import Manifest, Meter, create, creation_times, kubectl, wait_until
 
 NAMESPACE = "bench-mpi-operator"
 DEFINITION = "manifests/base/kubeflow.org_mpijobs.yaml"
@@ -60,15 +58,15 @@ def running(folder: Path) -> Iterator[psutil.Process]:
     kubectl("wait", "--for=condition=Established", "crd/mpijobs.kubeflow.org", "--timeout=60s")
     command = [str(folder / "mpi-operator"), f"-kubeConfig={common.STATE / 'kubeconfig'}"]
     command += [f"-namespace={NAMESPACE}", f"-lock-namespace={NAMESPACE}"]
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            wait_until("mpi-operator leads", lambda: _leads(process), 90)
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait(30)
-            kubectl("delete", "crd", "mpijobs.kubeflow.org", "--timeout=120s")
+    # It says a line of every change; why it ended, its code and a run by hand tell.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until("mpi-operator leads", lambda: _leads(process), 90)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+        kubectl("delete", "crd", "mpijobs.kubeflow.org", "--timeout=120s")
 
 
 def _leads(process: subprocess.Popen[bytes]) -> bool:
@@ -85,34 +83,26 @@ def burst(folder: Path, count: int, workers: int, pod: Manifest) -> dict[str, ob
         folder: DIR of the module's first lines.
         pod: nodeSelector, tolerations and resources of every pod.
     """
-    wanted, rss = count * workers, [0.0]
+    wanted = count * workers
     with common.namespace(NAMESPACE), running(folder) as process:
-        stop = threading.Event()
 
-        def sample() -> None:
-            while not stop.wait(1):
-                rss.append(process.memory_info().rss)
+        def read() -> tuple[float, float]:
+            return process.memory_info().rss, sum(process.cpu_times()[:2])
 
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        before, began = sum(process.cpu_times()[:2]), datetime.now(UTC)
-        try:
+        with Meter(read) as meter:
+            began = datetime.now(UTC)
             create([job(index, workers, pod) for index in range(count)])
             applied = datetime.now(UTC)
             wait_until("all worker pods exist", lambda: len(_pods()) >= wanted, 600)
             time.sleep(5)
-            pods, after = sorted(_pods())[:wanted], sum(process.cpu_times()[:2])
-        finally:
-            stop.set()
-            sampler.join()
+        pods, spent = _pods()[:wanted], meter.result()
     return {
         "seconds_of_applying": round((applied - began).total_seconds(), 2),
         "seconds_until_worker_pods": round((pods[-1] - began).total_seconds(), 2),
-        "peak_mib": round(max(rss) / 2**20, 1),
-        "cpu_seconds": round(after - before, 2),
+        "peak_mib": spent["peak_mib"],
+        "cpu_seconds": spent["cpu_seconds"],
     }
 
 
 def _pods() -> list[datetime]:
-    found = listed("Pod", NAMESPACE, WORKERS)
-    return [datetime.fromisoformat(m["creationTimestamp"].replace("Z", "+00:00")) for m in found]
+    return creation_times("Pod", NAMESPACE, WORKERS)

@@ -184,6 +184,12 @@ def listed(kind: str, where: str, query: str) -> list[Manifest]:
     return [item["metadata"] for item in json.loads(ask("GET", path, accept=accept))["items"]]
 
 
+def creation_times(kind: str, where: str, query: str) -> list[datetime]:
+    """When the objects that a query selects were created, in whole seconds, the first first."""
+    found = listed(kind, where, query)
+    return sorted(datetime.fromisoformat(m["creationTimestamp"]) for m in found)
+
+
 def metrics(pod: str) -> dict[str, float]:
     """What an operator's pod says of itself at /metrics, by series."""
     path = f"/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics"
@@ -206,15 +212,30 @@ def phases() -> dict[str, int]:
     return {found[1]: int(value) for found, value in pairs if found and value}
 
 
+def our_operator() -> Callable[[], tuple[float, float]]:
+    """Reads the resident bytes and CPU seconds of the operator's present pod."""
+    pod = operator_pod()
+
+    def read() -> tuple[float, float]:
+        found = metrics(pod)
+        return found["process_resident_memory_bytes"], found["process_cpu_seconds_total"]
+
+    return read
+
+
 @dataclass
 class Meter:
-    """Samples the operator's memory and CPU time once a second while the block runs."""
+    """Samples a process's memory and CPU time once a second while the block runs.
 
+    Args:
+        read: its resident bytes and CPU seconds; those of our operator by default.
+    """
+
+    read: Callable[[], tuple[float, float]] = field(default_factory=our_operator)
     rss: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
     def __enter__(self) -> Meter:
-        self._pod = operator_pod()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._sample()
@@ -231,9 +252,9 @@ class Meter:
             self._sample()
 
     def _sample(self) -> None:
-        found = metrics(self._pod)
-        self.rss.append(found["process_resident_memory_bytes"])
-        self.cpu.append(found["process_cpu_seconds_total"])
+        rss, cpu = self.read()
+        self.rss.append(rss)
+        self.cpu.append(cpu)
 
     def result(self) -> dict[str, float]:
         """Memory at its peak and at the end, in MiB; CPU seconds spent."""

@@ -30,6 +30,7 @@ from operator_common import (
     ACCOUNT,
     Meter,
     create,
+    creation_times,
     kubectl,
     listed,
     training,
@@ -156,9 +157,14 @@ def small_training(index: int, workers: int) -> common.Manifest:
     )
 
 
+def fake_nodes_for(args: argparse.Namespace) -> None:
+    """Nodes with room for the pods of all trainings, and two more."""
+    common.fake_nodes(-(-args.trainings * (args.workers + 2) // PODS_PER_NODE) + 2)
+
+
 def burst(args: argparse.Namespace) -> Burst:
     """Applies the trainings and waits until all have ended, within bounds."""
-    common.fake_nodes(-(-args.trainings * (args.workers + 2) // PODS_PER_NODE) + 2)
+    fake_nodes_for(args)
     common.restart()
     wanted = args.trainings * args.workers
     with common.namespace(NAMESPACE, ("msd", "results")):
@@ -168,7 +174,7 @@ def burst(args: argparse.Namespace) -> Burst:
         with Meter() as until_pods:
             create(applied)
             wait_until("all worker pods exist", lambda: len(workers()) >= wanted, 600)
-            pods = sorted(workers())[:wanted]
+            pods = workers()[:wanted]
         with Meter() as until_end:
             missing = end_of(args.trainings, args.patience)
         asked = [r for r in common.requests(began) if r.namespace == NAMESPACE and r.code < 300]
@@ -178,7 +184,7 @@ def burst(args: argparse.Namespace) -> Burst:
 
 def mpi_operator_burst(args: argparse.Namespace) -> dict[str, object]:
     """The same burst as MPIJobs of Kubeflow's operator."""
-    common.fake_nodes(-(-args.trainings * (args.workers + 2) // PODS_PER_NODE) + 2)
+    fake_nodes_for(args)
     answer = mpi_operator.burst(args.mpi_operator, args.trainings, args.workers, ON_FAKE_NODES)
     common.fake_nodes(0)
     return answer
@@ -220,8 +226,7 @@ def burst_result(args: argparse.Namespace, found: Burst) -> dict[str, object]:
 
 def workers() -> list[datetime]:
     """When each worker pod was created."""
-    found = listed("Pod", NAMESPACE, "labelSelector=unet.dev/role=worker,unet.dev/attempt=1")
-    return [datetime.fromisoformat(m["creationTimestamp"].replace("Z", "+00:00")) for m in found]
+    return creation_times("Pod", NAMESPACE, "labelSelector=unet.dev/role=worker,unet.dev/attempt=1")
 
 
 def claims_bound() -> bool:

@@ -106,8 +106,6 @@ def _number(value: float) -> str:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
     if isinstance(value, list):
         return " x ".join(map(str, value))
     return str(value).replace("|", "/").replace("\n", " ")

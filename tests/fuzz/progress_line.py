@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from support.operator.lives import REPORT
 from unet_operator.observe.progress import read_log, termination
 
 from unet.parallel.rank_exit_code import Ledger
@@ -20,17 +21,7 @@ event=error code=10 where="a \\"b\\"" found="no such file" remedy="copy it again
 event=exit rank=1 code=10 cause="wrong data"
 event=done code=0 val_dice=0.861 epoch=40 learned=yes model=model/m.hdf5
 """
-MESSAGE = {
-    "kind": "report",
-    "code": 0,
-    "cases": 36,
-    "meanDice": 0.861,
-    "meanDiceInterval": [0.83, 0.89],
-    "dicePerRegion": {"whole-tumour": 0.861},
-    "hd95": 6.2,
-    "report": "report.html",
-}
-SEEDS = (*(line.encode() for line in LINES.splitlines()), json.dumps(MESSAGE).encode())
+SEEDS = (*(line.encode() for line in LINES.splitlines()), json.dumps(REPORT).encode())
 LONGEST_MESSAGE = 4096
 
 
