@@ -24,12 +24,13 @@ from unet.data.cache_entry import (
     is_sound,
     open_entry,
     publish_entry,
+    read_record,
     write_entry,
 )
 from unet.data.dataset import Case, Dataset
 from unet.data.nifti_header import times
 from unet.data.preparation import prepare_image, prepare_label
-from unet.data.recipe import Recipe
+from unet.data.recipe import Recipe, Record
 from unet.data.volume import read_case
 from unet.system.atomic_file import temporary_prefix
 from unet.system.errors import DataError
@@ -50,7 +51,7 @@ class Cache:
         rank: int = 0,
         size: int = 1,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> None:
+    ) -> dict[str, Record]:
         """Prepares this rank's share of the cases; what exists already is kept.
 
         Cases are dealt out by file size, so that ranks end together. Any rank may open any
@@ -62,18 +63,25 @@ class Cache:
             size: number of ranks.
             on_progress: called with (done, total) of this rank's share.
 
+        Returns:
+            Case → record of those in the share that have lost a label to the grid.
+
         Raises:
             DataError: a case is unreadable.
             DiskError: `root` is full or cannot be written.
         """
         every = [self.dataset.case(case_id) for case_id in cases]
         share = sorted(every, key=lambda case: (-_file_size(case.image), case.id))[rank::size]
+        losses = {}
         for done, case in enumerate(share):
             if on_progress:
                 on_progress(done, len(share))
-            self._entry(case)
+            record = read_record(self._entry(case))
+            if record.lost:
+                losses[case.id] = record
         if on_progress:
             on_progress(len(share), len(share))
+        return losses
 
     def open(self, case_id: str) -> PreparedCase:
         """Opens a case, preparing it first if need be.

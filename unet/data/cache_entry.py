@@ -54,7 +54,7 @@ def open_entry(entry: Path) -> PreparedCase:
         image=np.load(entry / "image.npy", mmap_mode="r"),
         label=np.load(label, mmap_mode="r") if label.exists() else None,
         foreground=foreground,
-        record=_read_record(entry),
+        record=read_record(entry),
     )
 
 
@@ -111,7 +111,7 @@ def publish_entry(temporary: Path, entry: Path, *, with_label: bool) -> None:
 def is_sound(entry: Path, *, with_label: bool) -> bool:
     """Whether the entry's files are there and as long as the record says."""
     try:
-        record = _read_record(entry)
+        record = read_record(entry)
         image = np.load(entry / "image.npy", mmap_mode="r")
         label = np.load(entry / "label.npy", mmap_mode="r") if with_label else None
         whole = zipfile.is_zipfile(entry / "foreground.npz")
@@ -121,7 +121,12 @@ def is_sound(entry: Path, *, with_label: bool) -> bool:
     return whole and all(shape == record.shape for shape in shapes)
 
 
-def _read_record(entry: Path) -> Record:
+def read_record(entry: Path) -> Record:
+    """How the entry's case was prepared.
+
+    Raises:
+        DataError: the record is missing or damaged.
+    """
     file, remedy = entry / "record.json", "remove its folder; it is made again"
     record = read_model(file, Record, remedy=remedy)
     if record is None:

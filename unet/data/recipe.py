@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unet.data.axes import Box, Orientation, Shape, Spacing
+from unet.system.values import Positive
 
 VERSION = 3  # raise it with any change of the result: it is part of the cache's key
 SPACING_TOLERANCE = 0.01  # relative; closer grids are the same grid
 
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 
 

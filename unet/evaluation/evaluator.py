@@ -229,7 +229,7 @@ def make_settings(
         tolerances=TOLERANCES,
         label_values={region.name: region.labels for region in target.regions},
         channel_places=predictor.recipe.channels,
-        epoch_chosen_on=saved.split.validation if saved.chosen and saved.split else (),
+        epoch_chosen_on=saved.epoch_chosen_on,
         postprocess_chosen_on=learnt.cases,
     )
 

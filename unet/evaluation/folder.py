@@ -42,6 +42,7 @@ NO_PART_OF_A_SCORE = {
     *("cases", "selection", "model", "trained_on"),
     *("epoch_chosen_on", "postprocess_chosen_on"),
 }
+"""Settings that say where things came from, and change no figure."""
 
 
 class Settings(BaseModel):

@@ -78,9 +78,10 @@ class SavedModel:
         return self.plan.recipe
 
     @property
-    def chosen(self) -> bool:
-        """Whether validation cases chose its epoch."""
-        return self.about.keep == "best" and self.about.validation_dice is not None
+    def epoch_chosen_on(self) -> tuple[str, ...]:
+        """Cases whose validation Dice chose its epoch; none where the last was kept."""
+        chosen = self.about.keep == "best" and self.about.validation_dice is not None
+        return self.split.validation if chosen and self.split else ()
 
     @property
     def split(self) -> Split | None:

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from unet.data.axes import MIRROR_AXES, Shape
-from unet.data.recipe import Positive, Recipe
+from unet.data.recipe import Recipe
 from unet.data.regions import Target
 from unet.planning.network import NetworkSpec
 from unet.planning.precision import Precision
+from unet.system.values import Positive
 
 Count = Annotated[int, Field(ge=1, le=2**31)]
 Bytes = Annotated[int, Field(ge=0, le=2**63)]

@@ -45,10 +45,9 @@ def while_reading(path: object, error: OSError, remedy: str = "make it readable"
     Returns:
         A DataError, unless the machine or the network failed.
     """
-    found = error.strerror or str(error)
     if error.errno in FORBIDDEN:
-        found, remedy = f"{found} for uid {os.geteuid()}", f"{remedy} for that user"
-    return _of_the_machine(path, error) or DataError(str(path), found, remedy)
+        remedy = f"{remedy} for that user"
+    return _of_the_machine(path, error) or DataError(str(path), _words(error), remedy)
 
 
 def while_writing(path: object, error: OSError) -> UnetError:
@@ -58,11 +57,10 @@ def while_writing(path: object, error: OSError) -> UnetError:
         A DiskError where it is full or forbidden, a UsageError where no output can be; else, as
         where a folder was removed meanwhile or a remote file system hung up, a MachineError.
     """
-    found = error.strerror or str(error)
+    found = _words(error)
     if error.errno in FULL:
         return DiskError(str(path), found, "free space or choose another --output")
     if error.errno in FORBIDDEN:
-        found = f"{found} for uid {os.geteuid()}"
         return DiskError(str(path), found, "make it writable or choose another --output")
     if error.errno in MISPLACED:
         return UsageError(str(path), found, "choose another --output")
@@ -74,18 +72,22 @@ def of_either(where: object, error: OSError) -> UnetError:
     """The error where nobody knows what was read or written, least of all who caught it."""
     if error.errno in FULL or error.errno == errno.EROFS:
         return while_writing(where, error)
-    found = error.strerror or str(error)
     if isinstance(error, FileNotFoundError) and os.sep not in str(error.filename or os.sep):
         return MachineError(str(where), "no such program", "install it, or put it on PATH")
+    found, remedy = _words(error), "see what it says, then run it again: what is done is kept"
     if error.errno in FORBIDDEN:
-        found = f"{found} for uid {os.geteuid()}"
-        return MachineError(str(where), found, "give that user access, then run it again")
-    remedy = "see what it says, then run it again: what is done is kept"
+        remedy = "give that user access, then run it again"
     return _of_the_machine(where, error) or MachineError(str(where), found, remedy)
 
 
-def _of_the_machine(where: object, error: OSError) -> UnetError | None:
+def _words(error: OSError) -> str:
+    """The system's own words, and for whom where it depends on that."""
     found = error.strerror or str(error)
+    return f"{found} for uid {os.geteuid()}" if error.errno in FORBIDDEN else found
+
+
+def _of_the_machine(where: object, error: OSError) -> UnetError | None:
+    found = _words(error)
     if error.errno == errno.ENOMEM:
         return MemoryShortError(str(where), found, "give more memory, or work on less at once")
     if error.errno in NO_DESCRIPTORS:

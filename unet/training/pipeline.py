@@ -8,13 +8,17 @@ others are told through `Comm`, since a shared volume may show them an older fol
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+from pydantic import BaseModel
 
 from unet.data.cache import Cache
 from unet.data.dataset import Dataset
 from unet.data.nifti_header import times
 from unet.data.preflight import Preflight, merge, run_preflight, save_quarantine
+from unet.data.recipe import Record
 from unet.data.regions import Target
 from unet.data.split import Split, save_split
 from unet.parallel.agreement import from_rank_zero, gather_models
@@ -41,6 +45,12 @@ from unet.training.run_files import (
 
 MOST_NAMED = 5
 """Cases whose lost labels are named one by one."""
+
+
+class Losses(BaseModel):
+    """What a rank says of the labels that its cases have lost to the training grid."""
+
+    words: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,29 +80,30 @@ def prepare(config: TrainSettings, comm: Comm, reporter: Reporter) -> TrainingDa
     dataset, split, plan = planned.dataset, planned.split, planned.plan
     cache = Cache(config.cache or config.output / "cache", dataset, plan.recipe)
     began = time.monotonic()
-    cache.prepare(
-        [*split.training, *split.validation],
+    cases = [*split.training, *split.validation]
+    losses = cache.prepare(
+        cases,
         comm.rank,
         comm.size,
         lambda done, total: reporter.stage("preprocess", done, total, began),
     )
-    comm.barrier()
-    if comm.rank == 0:
-        _warn_of_lost_labels(cache, [*split.training, *split.validation], reporter)
+    shares = gather_models(comm, Losses(words={c: _lost_words(r) for c, r in losses.items()}))
+    told = {case: words for share in shares for case, words in share.words.items()}
+    _warn_of_lost_labels(dataset, {case: told[case] for case in cases if case in told}, reporter)
     return TrainingData(dataset, split, planned.fingerprint, plan, cache)
 
 
-def _warn_of_lost_labels(cache: Cache, cases: Sequence[str], reporter: Reporter) -> None:
+def _lost_words(record: Record) -> str:
+    labels = ", ".join(f"{value} ({count} voxels)" for value, count in record.lost.items())
+    return f"label {labels} is lost on the grid of {times(record.shape)} voxels"
+
+
+def _warn_of_lost_labels(dataset: Dataset, losses: Mapping[str, str], reporter: Reporter) -> None:
     """Names labels that are too small for the training grid: nothing of them is learnt there."""
-    losses = [(case, record) for case in cases if (record := cache.open(case).record).lost]
-    for case, record in losses[:MOST_NAMED]:
-        labels = ", ".join(f"{value} ({count} voxels)" for value, count in record.lost.items())
-        reporter.event(
-            "warning",
-            path=cache.dataset.case(case).label,
-            cause=f"label {labels} is lost on the grid of {times(record.shape)} voxels",
-            remedy="give a finer --spacing or more --time-budget if it matters",
-        )
+    remedy = "give a finer --spacing or more --time-budget if it matters"
+    for case, cause in islice(losses.items(), MOST_NAMED):
+        label = dataset.case(case).label
+        reporter.event("warning", path=label, cause=cause, remedy=remedy)
     if len(losses) > MOST_NAMED:
         cause = f"so are labels of {len(losses) - MOST_NAMED} more cases"
         reporter.event("warning", cause=cause, remedy="see `lost` in the record.json of the cache")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unet.planning.settings import TrainSettings
-from unet.planning.spending import wanted_steps
+from unet.planning.spending import wanted_steps, what_is_bought
 from unet.system.progress import Reporter, short_duration
 from unet.training.pipeline import TrainingData
 from unet.training.position import Position
@@ -40,7 +40,6 @@ def say_budget(
         reporter.event(
             "warning",
             path=config.output,
-            cause=f"{short_duration(budget.seconds)} buy about {steps} steps; about {wanted} are "
-            "needed for a model of use",
+            cause=what_is_bought(budget.seconds, steps, wanted),
             remedy=f"give at least --time-budget {short_duration(enough)}",
         )

@@ -50,6 +50,9 @@ def test_a_label_that_the_grid_loses_is_recorded(tmp_path, maker, spacing, lost)
     label[5, 5, 5] = 2
     maker.case("c0", image=maker.image(seed=0), label=label)
     cache = Cache(tmp_path / "cache", load_dataset(maker.root), Recipe(spacing=spacing))
+    assert {case: record.lost for case, record in cache.prepare(["c0"]).items()} == (
+        {"c0": lost} if lost else {}
+    )
     assert cache.open("c0").record.lost == lost
 
 

@@ -95,17 +95,13 @@ def test_case_that_comes_between_two_lives_is_refused_or_the_run_begins_anew(tmp
 
 def test_labels_that_the_grid_loses_are_named(data, capsys):
     dataset = load_dataset(data)
-    losses = {case.id: {2: 3} for case in dataset.cases} | {dataset.cases[0].id: {}}
-    records = {
-        case: SimpleNamespace(record=SimpleNamespace(lost=lost, shape=(4, 5, 6)))
-        for case, lost in losses.items()
-    }
-    cache = SimpleNamespace(open=records.__getitem__, dataset=dataset)
-    pipeline._warn_of_lost_labels(cache, list(losses), Reporter())
+    words = pipeline._lost_words(SimpleNamespace(lost={2: 3}, shape=(4, 5, 6)))
+    losses = {case.id: words for case in dataset.cases[1:]}
+    pipeline._warn_of_lost_labels(dataset, losses, Reporter())
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2
     assert "labelsTr/case_1.nii.gz" in said[0]
     assert 'cause="label 2 (3 voxels) is lost on the grid of 4x5x6 voxels"' in said[0]
-    many = [case for case in losses if losses[case]] * 4
-    pipeline._warn_of_lost_labels(cache, many, Reporter())
+    any_case = SimpleNamespace(case=lambda _: dataset.cases[1])
+    pipeline._warn_of_lost_labels(any_case, {str(n): words for n in range(8)}, Reporter())
     assert "so are labels of 3 more cases" in capsys.readouterr().out.splitlines()[-1]
